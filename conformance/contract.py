@@ -1,0 +1,149 @@
+"""Clauses and their registry: what is promised, where it is written, and which property checks it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+Property = TypeVar("Property", bound=Callable[..., Any])
+
+
+class Severity(str, Enum):
+    """How binding a clause is.
+
+    REQUIRED rests on the documentation; RECOMMENDED on a "should" or an example in it; OBSERVED is undocumented but
+    widely relied on, and fails no foreign implementation by default; UNTESTED is known and not checked yet.
+    """
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    OBSERVED = "observed"
+    UNTESTED = "untested"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+REQUIRED, RECOMMENDED, OBSERVED, UNTESTED = Severity
+
+
+class ContractError(Exception):
+    """A clause that is badly formed, or registered twice."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One documented promise.
+
+    Attributes:
+        id: stable, "area/sentence-in-few-words".
+        sentence: the promise in one sentence; the docstring of its property.
+        severity: how binding it is.
+        docs: where it is written: "torch.nn.Module.train" (a docstring), "source:torch.nn.Module.__setattr__" (an
+            error message or code), or the address of a page of the documentation.
+        quote: a few words found there, as they stand.
+        since, until: torch versions from which, and before which, it holds.
+        needs: capabilities without which an implementation is not asked.
+        test: the property; None for an UNTESTED clause.
+    """
+
+    id: str
+    sentence: str
+    severity: Severity
+    docs: str
+    quote: str = ""
+    since: str = "1.0"
+    until: str | None = None
+    needs: tuple[str, ...] = ()
+    test: Callable[..., Any] | None = None
+
+    @property
+    def area(self) -> str:
+        """The part of the contract that the clause belongs to."""
+        return self.id.split("/")[0]
+
+    @property
+    def link(self) -> str:
+        """The address of the documentation."""
+        name = self.docs.removeprefix("source:")
+        if name.startswith("https://"):
+            return name
+        match = re.match(r"torch\.nn\.(?:modules\.\w+\.)?([A-Z]\w*)", name)
+        page = f"torch.nn.{match.group(1)}" if match else name
+        page = {"torch.nn.Parameter": "torch.nn.parameter.Parameter", "torch.nn.Buffer": "torch.nn.parameter.Buffer"}.get(
+            page, page
+        )
+        return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
+
+
+#: Every clause by id, in the order in which the suite states them.
+CLAUSES: dict[str, Clause] = {}
+
+_ID = re.compile(r"[a-z_]+(?:-[a-z_]+)*/[a-z0-9_]+(?:-[a-z0-9_]+)+")
+
+
+def clause(
+    id: str,
+    docs: str,
+    quote: str,
+    *,
+    severity: Severity = REQUIRED,
+    since: str = "1.0",
+    until: str | None = None,
+    needs: tuple[str, ...] | str = (),
+) -> Callable[[Property], Property]:
+    """Say which clause a property checks; the property's docstring is the clause's sentence.
+
+    Raises:
+        ContractError: the id is not "area/few-words", is taken, or the property has no docstring.
+    """
+
+    def register(test: Property) -> Property:
+        sentence = " ".join((test.__doc__ or "").split())
+        if not sentence:
+            raise ContractError(f"{test.__name__}: the docstring must state the clause {id!r} in one sentence")
+        needed = (needs,) if isinstance(needs, str) else needs
+        made = Clause(id, sentence, severity, docs, " ".join(quote.split()), since, until, needed, test)
+        _add(made)
+        test.clause = made  # type: ignore[attr-defined]
+        return test
+
+    return register
+
+
+def untested(id: str, sentence: str, docs: str) -> None:
+    """Register a clause that we know and do not check yet."""
+    _add(Clause(id, sentence, UNTESTED, docs))
+
+
+def _add(made: Clause) -> None:
+    if not _ID.fullmatch(made.id):
+        raise ContractError(f"clause id {made.id!r} is not of the form area/words-joined-by-hyphens")
+    known = CLAUSES.get(made.id)
+    if known is not None and _origin(known) != _origin(made):
+        raise ContractError(f"clause id {made.id!r} is used twice: {_origin(known)} and {_origin(made)}")
+    CLAUSES[made.id] = made
+
+
+def _origin(made: Clause) -> str:
+    return f"{made.test.__module__}.{made.test.__name__}" if made.test else "conformance.suite.untested"
+
+
+def checked() -> Iterator[Clause]:
+    """The clauses that have a property."""
+    return (clause for clause in CLAUSES.values() if clause.test is not None)
+
+
+def load() -> dict[str, Clause]:
+    """Import the whole suite, so that every clause is registered, and return the registry."""
+    import importlib
+    import pkgutil
+
+    import conformance.suite as suite
+
+    for module in sorted(info.name for info in pkgutil.iter_modules(suite.__path__)):
+        importlib.import_module(f"conformance.suite.{module}")
+    return CLAUSES

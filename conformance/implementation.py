@@ -1,0 +1,421 @@
+"""What an adapter offers: a namespace in torch's vocabulary, a few tensor operations, and what it lacks.
+
+An adapter is an instance of :class:`Implementation`. It gives torch's names (``Module``, ``Sequential``, ``Parameter``,
+``save``, ...) as attributes and implements the tensor operations listed under "tensors". Nothing else is mandatory:
+a name that is not there makes the clauses that need it skip, with a sentence that says so.
+
+Capabilities are written as the API they stand for, and found by introspection:
+
+    "DataParallel"                           the namespace has that name
+    "Module.get_submodule"                   the class has that method
+    "Module.register_forward_hook(prepend)"  the method takes that argument
+    "load(map_location)"                     the function takes that argument
+    "dtype.bfloat16", "device.cuda"          tensors of that dtype, on that device, can be made
+
+An adapter that knows better says so in ``lacking``: ``{"autograd": "tensors have no backward()"}``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from conformance import blueprint as bp
+from conformance import model
+
+
+class Absent(Exception):
+    """The implementation has no such capability: the clause that needs it is skipped."""
+
+    def __init__(self, capability: str, reason: str):
+        super().__init__(reason)
+        self.capability = capability
+        self.reason = reason
+
+
+class AdapterError(Exception):
+    """The implementation asked for cannot be found, imported or used; the message says how to mend that."""
+
+
+class Reading(NamedTuple):
+    """What a tensor holds: its shape, the name of its dtype, its elements in row-major order."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    flat: tuple[Any, ...]
+
+
+#: Capabilities that are no name of the API, and what they mean.
+SEMANTIC = {
+    "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
+    "save.zip": "save() writes a zip archive by default",
+    "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
+    "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
+    "pickle.module": "a whole module can be pickled and saved",
+    "source": "the adapter's framework is plain PyTorch, so a failing tree can be shown as PyTorch code",
+}
+
+
+class Implementation:
+    """Base class of adapters. Subclass it, give the names, implement the tensor operations."""
+
+    name: str = "unnamed"
+    #: The torch version whose contract the implementation claims, as text; None for "the newest".
+    contract_version: str | None = None
+    #: Capabilities it does not have although introspection would find them: {capability: reason}.
+    lacking: dict[str, str] = {}
+    #: Class names that differ from torch's, as repr prints them: {"ModuleList": "LayerList"}.
+    class_names: dict[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """The framework's version."""
+        raise NotImplementedError
+
+    # --- tensors: every adapter implements these ------------------------------------------------------------------
+
+    def tensor(self, values: Any, dtype: str = "float32", device: str = "cpu", shape: Any = None) -> Any:
+        """A tensor from nested lists; ``shape`` is given where the lists cannot say it (no elements)."""
+        raise NotImplementedError
+
+    def read(self, tensor: Any) -> Reading:
+        """The tensor's shape, dtype and elements."""
+        raise NotImplementedError
+
+    def device(self, tensor: Any) -> str:
+        """Where the tensor lives: "cpu", "cuda", "meta"; an index is left out."""
+        raise NotImplementedError
+
+    def is_tensor(self, value: Any) -> bool:
+        """Whether the value is a tensor (parameters are tensors too)."""
+        raise NotImplementedError
+
+    def is_parameter(self, value: Any) -> bool:
+        """Whether the value is a parameter."""
+        return isinstance(value, self.Parameter)
+
+    def same_storage(self, one: Any, other: Any) -> bool:
+        """Whether a write into one tensor is seen in the other."""
+        raise NotImplementedError
+
+    def write(self, tensor: Any, values: Any) -> None:
+        """Overwrite the elements in place with nested lists, unseen by autograd."""
+        raise NotImplementedError
+
+    def requires_grad(self, tensor: Any) -> bool:
+        """Whether autograd follows this tensor."""
+        return bool(tensor.requires_grad)
+
+    def grad(self, tensor: Any) -> Any:
+        """The gradient that backward() left on this tensor, or None."""
+        return tensor.grad
+
+    def backward(self, tensor: Any) -> None:
+        """Run the backward pass from the sum of the tensor's elements."""
+        tensor.sum().backward()
+
+    def parameter(self, tensor: Any, requires_grad: bool = True) -> Any:
+        """A parameter over that tensor."""
+        return self.Parameter(tensor, requires_grad=requires_grad)
+
+    def register_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
+        """``module.register_buffer``, in the framework's own spelling of the arguments."""
+        if persistent:
+            module.register_buffer(name, tensor)
+        else:
+            module.register_buffer(name, tensor, persistent=False)
+
+    def unavailable(self, device: str) -> str | None:
+        """None where tensors can be made on that device, else the reason why not."""
+        return None if device == "cpu" else f"{self.name} has no device {device!r}"
+
+    # --- what is there --------------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise Absent(name, f"{self.name} {self.version} has no {name}")
+
+    @lru_cache(maxsize=None)  # noqa: B019 - an adapter lives as long as the process
+    def lacks(self, capability: str) -> str | None:
+        """None where the implementation has the capability, else one sentence that says what is missing."""
+        if capability in self.lacking:
+            return f"{self.name} {self.version}: {self.lacking[capability]}"
+        if capability in SEMANTIC:
+            return None
+        area, _, rest = capability.partition(".")
+        if area == "device":
+            return self.unavailable(rest)
+        if area == "dtype":
+            return self._try_dtype(rest)
+        match = re.fullmatch(r"(\w+)(?:\.(\w+))?(?:\((\w+)\))?", capability)
+        if match is None:
+            return f"{capability!r} is no capability: expected Name, Class.method or Class.method(argument)"
+        name, method, argument = match.groups()
+        try:
+            found = getattr(self, name)
+        except Absent as absent:
+            return absent.reason
+        if method and not hasattr(found, method):
+            return f"{self.name} {self.version} has no {name}.{method}"
+        found = getattr(found, method) if method else found
+        if argument and not accepts(found, argument):
+            return f"{self.name} {self.version}: {capability.partition('(')[0]} takes no argument {argument!r}"
+        return None
+
+    def _try_dtype(self, dtype: str) -> str | None:
+        try:
+            self.tensor([1], dtype)
+        except Exception as error:
+            return f"{self.name} {self.version} has no dtype {dtype} ({type(error).__name__})"
+        return None
+
+    def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
+        """The blueprint without what the implementation lacks: other dtypes, kinds and flags take their place."""
+        missing = _missing_features(self)
+        return blueprint if not missing else _restricted(blueprint, missing)
+
+    # --- building -------------------------------------------------------------------------------------------------
+
+    def make(self, tensor: bp.Tensor, device: str = "cpu") -> Any:
+        """The tensor that a blueprint describes."""
+        return self.tensor(tensor.values(), tensor.dtype, device, tensor.shape)
+
+    def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
+        """Build the tree on that device."""
+        return Subject(self, blueprint, device)
+
+    def module_for(self, node: bp.Blueprint, members: dict[str, Any]) -> Any:
+        """A new module of that kind holding the child modules given."""
+        kind = node.kind
+        if kind in bp.LAYERS:
+            return getattr(self, kind)(*node.arguments)
+        make = getattr(self, kind)
+        children = {
+            name: made
+            for name, made in members.items()
+            if made is not None and not self.is_tensor(made) and name in dict(node.members)
+        }
+        if kind == "Sequential":
+            numbered = list(children) == [str(i) for i in range(len(children))]
+            return make(*children.values()) if numbered else make(OrderedDict(children))
+        if kind == "ModuleList":
+            return make(list(children.values()))
+        return make()
+
+
+class Subject:
+    """A built tree, and which of its objects is which.
+
+    Attributes:
+        module: the framework's module.
+        model: what the model says of the same blueprint.
+        log: what the blueprint's hooks wrote: (hook name, path of the module they were called with).
+        handles: what registering each hook returned, by hook name.
+    """
+
+    latest: Subject | None = None  # what a failure report shows
+
+    def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
+        self.implementation = implementation
+        self.blueprint = implementation.restrict(blueprint)
+        self.device = device
+        self.model = model.of(self.blueprint)
+        self.log: list[tuple[str, str]] = []
+        self.handles: dict[str, Any] = {}
+        self._objects: dict[str, Any] = {}
+        self._paths: dict[int, str] = {}
+        self._models = {module.path: module for module in self.model.modules()}
+        self.module = self._module(self.blueprint, "")
+        for path, node in self.blueprint.walk():
+            self[path].training = node.training
+            for hook in node.hooks:
+                self.handles[hook.name] = self._register(hook, self[path])
+        Subject.latest = self
+
+    def __getitem__(self, path: str) -> Any:
+        """The object that the builder registered at that path."""
+        return self._objects[path]
+
+    def path(self, thing: Any) -> str:
+        """The path at which the builder first registered the object; a sentence if it is none of its objects."""
+        return self._paths.get(id(thing), f"an object that was not registered: {type(thing).__name__}")
+
+    def named(self, pairs: Iterable[tuple[str, Any]]) -> model.Named:
+        """Pairs (name, object) as pairs (name, path): what an observation is compared by."""
+        return [(name, self.path(thing)) for name, thing in pairs]
+
+    def paths(self, things: Iterable[Any]) -> list[str]:
+        """The path of each object."""
+        return [self.path(thing) for thing in things]
+
+    def readings(self) -> dict[str, Reading]:
+        """What every parameter and buffer object holds now, by path."""
+        return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+
+    def expected_readings(self) -> dict[str, Reading]:
+        """What they hold by the blueprint."""
+        return {path: Reading(t.shape, t.dtype, t.flat) for path, t in self.model.tensors().items()}
+
+    # --- construction ---------------------------------------------------------------------------------------------
+
+    def _keep(self, path: str, thing: Any) -> Any:
+        self._objects[path] = thing
+        self._paths.setdefault(id(thing), path)
+        return thing
+
+    def _module(self, node: bp.Blueprint, path: str) -> Any:
+        implementation = self.implementation
+        made: dict[str, Any] = {}
+        for name, member in node.members:
+            here = model.join(path, name)
+            if isinstance(member, bp.Blueprint):
+                made[name] = self._module(member, here)
+            elif isinstance(member, bp.Shared):
+                made[name] = self._keep(here, self[member.path])
+            elif isinstance(member, bp.Parameter):
+                tensor = implementation.make(member, self.device)
+                made[name] = self._keep(here, implementation.parameter(tensor, member.differentiable))
+            elif isinstance(member, bp.Buffer):
+                made[name] = self._keep(here, implementation.make(member, self.device))
+            elif isinstance(member, bp.Attribute):
+                value = member.value
+                made[name] = self._keep(here, implementation.make(value) if isinstance(value, bp.Tensor) else value)
+            else:
+                made[name] = None
+        module = self._keep(path, implementation.module_for(node, made))
+        expected = self._models[path]
+        for name, member in node.members:
+            self._register_member(module, name, member, made[name], expected)
+        if node.kind == "Chain":
+            module.steps = [name for name, child in expected.modules_.items() if child is not None]
+        return module
+
+    def _register_member(self, module: Any, name: str, member: Any, made: Any, expected: model.ModuleModel) -> None:
+        implementation, kind = self.implementation, expected.kind
+        if isinstance(member, bp.Attribute):
+            setattr(module, name, made)
+        elif name in expected.modules_:
+            if kind in ("Sequential", "ModuleList") and made is not None:
+                return  # the constructor has taken it
+            if kind == "ModuleDict" and made is not None:
+                module[name] = made
+            elif name.isidentifier() and made is not None:
+                setattr(module, name, made)
+            else:
+                module.add_module(name, made)
+        elif name in expected.buffers_:
+            if kind in bp.LAYERS:
+                setattr(module, name, made)
+            else:
+                implementation.register_buffer(module, name, made, name not in expected.transient)
+        elif kind == "ParameterList":
+            module.append(made)
+        elif kind == "ParameterDict":
+            module[name] = made
+        elif name.isidentifier() and made is not None:
+            setattr(module, name, made)
+        elif kind not in bp.LAYERS:
+            module.register_parameter(name, made)
+
+    def _register(self, hook: bp.Hook, module: Any) -> Any:
+        """Register a hook that writes its name into the log, and adds its number to what passes through."""
+
+        def record(called: Any, *arguments: Any) -> Any:
+            self.log.append((hook.name, self.path(called)))
+            if hook.adds is None:
+                return None
+            if hook.kind == "forward":
+                return arguments[-1] + hook.adds
+            changed = tuple(value + hook.adds for value in arguments[0])
+            return (changed, arguments[1]) if hook.with_kwargs else changed
+
+        options = {name: True for name in ("prepend", "with_kwargs", "always_call") if getattr(hook, name)}
+        return getattr(module, f"register_{hook.kind}_hook")(record, **options)
+
+
+# --- features a blueprint may use ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=None)
+def _missing_features(implementation: Implementation) -> frozenset[str]:
+    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + [*bp.CONTAINERS, *bp.LAYERS]
+    features += [f"tree.{feature}" for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d")]
+    return frozenset(
+        feature
+        for feature in features
+        if (feature in implementation.lacking or (not feature.startswith("tree.") and implementation.lacks(feature)))
+    )
+
+
+def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+    def change(member: Any) -> Any:
+        if isinstance(member, bp.Empty):
+            return None if f"tree.empty_{member.kind}" in missing else member
+        if isinstance(member, bp.Blueprint):
+            return member.replace(kind="Module") if member.kind in missing and member.kind in bp.CONTAINERS else member
+        if isinstance(member, bp.Tensor) and not isinstance(member, bp.Attribute):
+            dtype = "float32" if f"dtype.{member.dtype}" in missing else member.dtype
+            shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
+            fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
+            if isinstance(member, bp.Parameter):
+                return bp.Parameter(**fields, requires_grad=member.requires_grad)
+            if isinstance(member, bp.Buffer):
+                return bp.Buffer(**fields, persistent=member.persistent or "tree.transient" in missing)
+        if isinstance(member, bp.Shared) and not member.persistent and "tree.transient" in missing:
+            return bp.Shared(member.path)
+        return member
+
+    return change(blueprint.map(change))
+
+
+def accepts(function: Any, argument: str) -> bool:
+    """Whether the function takes a keyword argument of that name."""
+    try:
+        return argument in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+# --- finding an implementation -------------------------------------------------------------------------------------
+
+OURS = {
+    "torch": "conformance.implementations.torch:implementation",
+    "reference": "conformance.implementations.reference:implementation",
+    "paddle": "conformance.implementations.paddle:implementation",
+}
+
+
+def find(name: str) -> Implementation:
+    """The implementation of that name: one of ours, or "package.module:attribute".
+
+    Raises:
+        AdapterError: there is none, it cannot be imported, or it is no Implementation.
+    """
+    target = OURS.get(name, name)
+    module_name, separator, attribute = target.partition(":")
+    if not separator or not module_name or not attribute:
+        raise AdapterError(
+            f"unknown implementation {name!r}: give one of {', '.join(sorted(OURS))}, or package.module:attribute"
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except ImportError as error:
+        hint = f"install {error.name}" if error.name else "see the error"
+        raise AdapterError(f"implementation {name!r} cannot be imported ({error}): {hint}") from error
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise AdapterError(f"implementation {name!r}: the module {module_name} has no attribute {attribute!r}")
+    if isinstance(found, type) and issubclass(found, Implementation):
+        found = found()
+    if not isinstance(found, Implementation):
+        raise AdapterError(
+            f"implementation {name!r} is a {type(found).__name__}: expected an instance of "
+            "conformance.implementation.Implementation"
+        )
+    return found

@@ -1,0 +1,94 @@
+"""PyTorch: the implementation whose documentation is the contract."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from packaging.version import Version
+from torch import nn
+from torch.nn.modules import module as _module
+
+from conformance import chain
+from conformance.implementation import Implementation, Reading
+
+_DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "complex64")}
+_DTYPES["bool"] = torch.bool
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
+Chain = chain.define(nn.Module, nn.ModuleList, nn.ModuleDict, __name__)
+
+
+class Torch(Implementation):
+    """The installed PyTorch."""
+
+    name = "torch"
+
+    def __getattr__(self, name: str) -> Any:
+        # torch.nn first (Module, Linear, Parameter, ...), then global hooks, then torch itself (save, load, ...)
+        for namespace in (nn, _module, torch):
+            if not name.startswith("_") and hasattr(namespace, name):
+                return getattr(namespace, name)
+        return super().__getattr__(name)
+
+    @property
+    def version(self) -> str:
+        return str(torch.__version__)
+
+    @property
+    def contract_version(self) -> str:  # type: ignore[override]
+        # Debian calls its 1.13.1 "1.13.0a0+git...": the release is what counts.
+        return Version(self.version).base_version
+
+    Chain = Chain
+    SGD = torch.optim.SGD
+    Adam = torch.optim.Adam
+
+    def tensor(self, values: Any, dtype: str = "float32", device: str = "cpu", shape: Any = None) -> torch.Tensor:
+        made = torch.tensor(values, dtype=_DTYPES[dtype], device=device)
+        return made if shape is None else made.reshape(shape)
+
+    def read(self, tensor: torch.Tensor) -> Reading:
+        flat = tensor.detach().cpu().reshape(-1).tolist()
+        return Reading(tuple(tensor.shape), _NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(flat))
+
+    def device(self, tensor: torch.Tensor) -> str:
+        return str(tensor.device.type)
+
+    def is_tensor(self, value: Any) -> bool:
+        return isinstance(value, torch.Tensor)
+
+    def same_storage(self, one: torch.Tensor, other: torch.Tensor) -> bool:
+        # An empty tensor owns no memory: there is nothing that could be seen in the other.
+        return one.data_ptr() == other.data_ptr() and one.device == other.device
+
+    def write(self, tensor: torch.Tensor, values: Any) -> None:
+        with torch.no_grad():
+            tensor.copy_(torch.tensor(values, dtype=tensor.dtype).reshape(tensor.shape))
+
+    def unavailable(self, device: str) -> str | None:
+        if device == "cuda" and not torch.cuda.is_available():
+            return "torch.cuda.is_available() is False on this machine"
+        return None if device in ("cpu", "cuda", "meta") else f"the suite does not know the device {device!r}"
+
+    @contextlib.contextmanager
+    def tagging(self, tag: str) -> Iterator[None]:
+        """While it is open, ``torch.save`` tags CPU storages as if they lived on the device ``tag`` ("cuda:0")."""
+        _tags.append(tag)
+        try:
+            yield
+        finally:
+            _tags.pop()
+
+
+# torch.serialization.register_package is the documented way to tag storages: 0 is asked before torch's own taggers.
+_tags: list[str] = []
+torch.serialization.register_package(
+    0,
+    lambda storage: _tags[-1] if _tags and storage.device.type == "cpu" else None,
+    lambda storage, location: None,
+)
+
+implementation = Torch()
