@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
+
+import hypothesis
+from hypothesis.strategies import SearchStrategy
 
 Property = TypeVar("Property", bound=Callable[..., Any])
 
@@ -47,7 +50,9 @@ class Clause:
         quote: a few words found there, as they stand.
         since, until: torch versions from which, and before which, it holds.
         needs: capabilities without which an implementation is not asked.
-        test: the property; None for an UNTESTED clause.
+        function: the property, a plain function of (implementation, device, **drawn); None for an UNTESTED clause.
+        strategies: what draws each of its further arguments.
+        examples: arguments that are always tried first.
     """
 
     id: str
@@ -58,12 +63,24 @@ class Clause:
     since: str = "1.0"
     until: str | None = None
     needs: tuple[str, ...] = ()
-    test: Callable[..., Any] | None = None
+    function: Callable[..., None] | None = None
+    strategies: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict, compare=False)
+    examples: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
 
     @property
     def area(self) -> str:
         """The part of the contract that the clause belongs to."""
         return self.id.split("/")[0]
+
+    def test(self) -> Callable[..., None]:
+        """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing."""
+        assert self.function is not None, f"{self.id} is not tested"
+        if not self.strategies:
+            return self.function
+        test = hypothesis.given(**self.strategies)(self.function)
+        for example in reversed(self.examples):
+            test = hypothesis.example(**example)(test)
+        return test
 
     @property
     def link(self) -> str:
@@ -101,17 +118,50 @@ def clause(
         ContractError: the id is not "area/few-words", is taken, or the property has no docstring.
     """
 
-    def register(test: Property) -> Property:
-        sentence = " ".join((test.__doc__ or "").split())
+    def register(function: Property) -> Property:
+        sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
-            raise ContractError(f"{test.__name__}: the docstring must state the clause {id!r} in one sentence")
-        needed = (needs,) if isinstance(needs, str) else needs
-        made = Clause(id, sentence, severity, docs, " ".join(quote.split()), since, until, needed, test)
+            raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        made = Clause(
+            id,
+            sentence,
+            severity,
+            docs,
+            " ".join(quote.split()),
+            since,
+            until,
+            (needs,) if isinstance(needs, str) else tuple(needs),
+            function,
+            getattr(function, "strategies", {}),
+            tuple(getattr(function, "examples", ())),
+        )
         _add(made)
+        test = made.test()
         test.clause = made  # type: ignore[attr-defined]
-        return test
+        return test  # type: ignore[return-value]
 
     return register
+
+
+def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:
+    """Say what draws a property's arguments. As Hypothesis' own, but applied by ``clause``: the function stays plain,
+    so that a witness, a debugger or ``conformance.check`` can call it."""
+
+    def mark(function: Property) -> Property:
+        function.strategies = strategies  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def example(**arguments: Any) -> Callable[[Property], Property]:
+    """Say which arguments are always tried first."""
+
+    def mark(function: Property) -> Property:
+        function.examples = [arguments, *getattr(function, "examples", ())]  # type: ignore[attr-defined]
+        return function
+
+    return mark
 
 
 def untested(id: str, sentence: str, docs: str) -> None:
@@ -129,12 +179,12 @@ def _add(made: Clause) -> None:
 
 
 def _origin(made: Clause) -> str:
-    return f"{made.test.__module__}.{made.test.__name__}" if made.test else "conformance.suite.untested"
+    return f"{made.function.__module__}.{made.function.__name__}" if made.function else "conformance.suite.untested"
 
 
 def checked() -> Iterator[Clause]:
     """The clauses that have a property."""
-    return (clause for clause in CLAUSES.values() if clause.test is not None)
+    return (clause for clause in CLAUSES.values() if clause.function is not None)
 
 
 def load() -> dict[str, Clause]:

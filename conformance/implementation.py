@@ -20,6 +20,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import unittest
 from collections import OrderedDict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -29,8 +30,11 @@ from conformance import blueprint as bp
 from conformance import model
 
 
-class Absent(Exception):
-    """The implementation has no such capability: the clause that needs it is skipped."""
+class Absent(unittest.SkipTest, AttributeError):
+    """The implementation has no such capability: the clause that needs it is skipped, by Hypothesis and pytest alike.
+
+    It is an AttributeError too, so that ``hasattr(implementation, name)`` answers instead of raising.
+    """
 
     def __init__(self, capability: str, reason: str):
         super().__init__(reason)
@@ -136,6 +140,9 @@ class Implementation:
 
     # --- what is there --------------------------------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        return f"<{self.name} {self.version}>"
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -190,23 +197,19 @@ class Implementation:
         """Build the tree on that device."""
         return Subject(self, blueprint, device)
 
-    def module_for(self, node: bp.Blueprint, members: dict[str, Any]) -> Any:
-        """A new module of that kind holding the child modules given."""
-        kind = node.kind
-        if kind in bp.LAYERS:
-            return getattr(self, kind)(*node.arguments)
-        make = getattr(self, kind)
-        children = {
-            name: made
-            for name, made in members.items()
-            if made is not None and not self.is_tensor(made) and name in dict(node.members)
-        }
-        if kind == "Sequential":
-            numbered = list(children) == [str(i) for i in range(len(children))]
-            return make(*children.values()) if numbered else make(OrderedDict(children))
-        if kind == "ModuleList":
-            return make(list(children.values()))
-        return make()
+    def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
+        """A new module of that kind; Sequential and ModuleList take their children with them, the others are filled."""
+        if node.kind in bp.LAYERS:
+            return getattr(self, node.kind)(*node.arguments)
+        make = getattr(self, node.kind)
+        if node.kind == "Sequential":
+            return make(OrderedDict(children)) if children and not numbered(children) else make(*children.values())
+        return make(list(children.values())) if node.kind == "ModuleList" else make()
+
+
+def numbered(names: Iterable[str]) -> bool:
+    """Whether the names are "0", "1", ... in order."""
+    return all(name == str(i) for i, name in enumerate(names))
 
 
 class Subject:
@@ -288,8 +291,9 @@ class Subject:
                 made[name] = self._keep(here, implementation.make(value) if isinstance(value, bp.Tensor) else value)
             else:
                 made[name] = None
-        module = self._keep(path, implementation.module_for(node, made))
         expected = self._models[path]
+        children = {name: made[name] for name, child in expected.modules_.items() if child is not None}
+        module = self._keep(path, implementation.module_for(node, children))
         for name, member in node.members:
             self._register_member(module, name, member, made[name], expected)
         if node.kind == "Chain":

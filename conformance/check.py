@@ -1,0 +1,71 @@
+"""Run one clause without pytest: the plain front end, and what proves that faults are caught."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import hypothesis
+
+from conformance.contract import Clause
+from conformance.implementation import Absent, Implementation
+from conformance.profiles import profile
+
+
+@dataclass(frozen=True)
+class Record:
+    """The outcome of one clause on one device: "passed", "failed", "skipped", "deviation", "not run" or "untested"."""
+
+    clause: str
+    device: str
+    outcome: str
+    reason: str = ""
+    seconds: float = 0.0
+
+
+def obstacle(clause: Clause, implementation: Implementation, device: str) -> tuple[str, str] | None:
+    """(outcome, reason) if the clause cannot be asked of the implementation on that device, else None."""
+    if reason := implementation.lacks(f"device.{device}"):
+        return "not run", f"capability device.{device}: {reason}"
+    if reason := _version_gap(clause, implementation):
+        return "skipped", reason
+    for capability in clause.needs:
+        if reason := implementation.lacks(capability):
+            return "skipped", f"capability {capability}: {reason}"
+    return None
+
+
+def _version_gap(clause: Clause, implementation: Implementation) -> str | None:
+    from packaging.version import Version
+
+    if implementation.contract_version is None:
+        return None
+    version = Version(implementation.contract_version)
+    if version < Version(clause.since):
+        return f"version: documented since torch {clause.since}, this is {implementation.version}"
+    if clause.until is not None and version >= Version(clause.until):
+        return f"version: documented before torch {clause.until}, this is {implementation.version}"
+    return None
+
+
+def check(
+    clause: Clause, implementation: Implementation, device: str = "cpu", settings: hypothesis.settings | None = None
+) -> Record:
+    """Check one clause; an exception of the property is the failure's reason."""
+    if found := obstacle(clause, implementation, device):
+        return Record(clause.id, device, *found)
+    settings = settings or hypothesis.settings(profile("ci"), database=None)
+    started = time.perf_counter()
+    outcome, reason = "passed", ""
+    previous = hypothesis.settings.get_current_profile_name()
+    hypothesis.settings.register_profile("conformance-check", settings)
+    hypothesis.settings.load_profile("conformance-check")
+    try:
+        clause.test()(implementation=implementation, device=device)
+    except Absent as absent:
+        outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
+    except Exception as error:
+        outcome, reason = "failed", f"{type(error).__name__}: {error}"
+    finally:
+        hypothesis.settings.load_profile(previous)
+    return Record(clause.id, device, outcome, reason, time.perf_counter() - started)

@@ -1,0 +1,110 @@
+"""Deviations: recorded departures of one implementation from single clauses, read from TOML.
+
+    ["containers/module_list-insert-negative-index"]
+    reason = "insert(-1, m) puts m at the wrong place"
+    link = "https://github.com/pytorch/pytorch/issues/..."   # or: link = "not reported that we found"
+    versions = ">=1.0"                                        # optional, a PEP 440 specifier
+    devices = ["cpu", "cuda"]                                 # optional, all devices by default
+    witness = "blueprint=ModuleList([Identity()]), index=-1"  # the property's arguments; none for one that draws nothing
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from conformance import blueprint as bp
+from conformance.contract import Clause
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FIELDS = {"reason", "link", "versions", "devices", "witness"}
+
+
+class DeviationError(Exception):
+    """A deviation file that cannot be used; the message says what, where and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One entry: why, where reported, under which conditions, and the arguments that show it."""
+
+    clause: str
+    reason: str
+    link: str
+    versions: SpecifierSet
+    devices: tuple[str, ...]
+    witness: Mapping[str, Any]
+
+    def applies(self, version: str, device: str) -> bool:
+        """Whether the entry speaks of this version on this device."""
+        try:
+            inside = self.versions.contains(Version(version).base_version, prereleases=True)
+        except InvalidVersion:
+            inside = not self.versions
+        return inside and (not self.devices or device in self.devices)
+
+
+def read(path: Path, clauses: Mapping[str, Clause]) -> dict[str, list[Deviation]]:
+    """The entries of a file by clause id; several entries of one clause differ in version or device.
+
+    Raises:
+        DeviationError: the file is missing or malformed, or an entry names no clause, lacks a reason or a link, or has a
+            witness that its property cannot take.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DeviationError(f"deviation file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DeviationError(f"deviation file {path} is no TOML: {error}") from error
+    entries: dict[str, list[Deviation]] = {}
+    for id, content in table.items():
+        for entry in content if isinstance(content, list) else [content]:
+            entries.setdefault(id, []).append(_entry(f"deviation file {path}, [{id}]", id, entry, clauses))
+    return entries
+
+
+def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> Deviation:
+    if not isinstance(entry, dict):
+        raise DeviationError(f'{where}: expected a table ["area/clause-id"], found {type(entry).__name__}')
+    clause = clauses.get(id)
+    if clause is None or clause.function is None:
+        raise DeviationError(f"{where}: no such clause{_near(id, clauses)}; correct the id or remove the entry")
+    unknown = sorted(set(entry) - FIELDS)
+    if unknown:
+        raise DeviationError(f"{where}: unknown field {unknown[0]!r}; expected {', '.join(sorted(FIELDS))}")
+    for field in ("reason", "link"):
+        if not str(entry.get(field, "")).strip():
+            raise DeviationError(f"{where}: the {field} is missing; say it in one sentence")
+    try:
+        versions = SpecifierSet(entry.get("versions", ""))
+    except InvalidSpecifier as error:
+        raise DeviationError(f"{where}: versions = {entry['versions']!r} is no version specifier such as '>=2.0'") from error
+    try:
+        witness = bp.parse_arguments(entry.get("witness", ""))
+    except bp.BlueprintError as error:
+        raise DeviationError(f"{where}: the witness cannot be read: {error}") from error
+    if set(witness) != set(clause.strategies):
+        wanted = ", ".join(f"{name}=..." for name in clause.strategies) or "nothing"
+        raise DeviationError(f"{where}: the witness must give the property's arguments: {wanted}")
+    devices = entry.get("devices", [])
+    if not isinstance(devices, list):
+        raise DeviationError(f'{where}: devices must be a list such as ["cpu", "cuda"]')
+    return Deviation(id, entry["reason"], entry["link"], versions, tuple(devices), witness)
+
+
+def _near(id: str, clauses: Mapping[str, Clause]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(id, clauses, 1)
+    return f" (did you mean {near[0]}?)" if near else ""

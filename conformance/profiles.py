@@ -1,0 +1,43 @@
+"""Hypothesis settings under four names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+#: examples per property, and steps per run of the state machine
+EXAMPLES = {"quick": 5, "default": 50, "ci": 50, "thorough": 1000}
+STEPS = {"quick": 10, "default": 25, "ci": 25, "thorough": 60}
+
+_COMMON = {
+    "deadline": None,  # machines are noisy: a slow example is no failure
+    "print_blob": False,  # the script that a failure shows outlives any blob
+    "report_multiple_bugs": False,  # the example replayed last is then the one that is shown
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+    "verbosity": Verbosity.normal,
+}
+
+
+def profile(name: str) -> settings:
+    """The settings of that name.
+
+    ``quick`` is a smoke in seconds, ``default`` draws anew each run, ``ci`` draws the same every time, ``thorough``
+    takes 20 times the examples and keeps failures in ``.hypothesis/examples`` for the next run.
+    """
+    kept = DirectoryBasedExampleDatabase(Path(".hypothesis") / "examples")
+    return settings(
+        max_examples=EXAMPLES[name],
+        stateful_step_count=STEPS[name],
+        derandomize=name == "ci",
+        database=None if name in ("ci", "quick") else kept,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
+        **_COMMON,  # type: ignore[arg-type]
+    )
+
+
+def use(name: str) -> None:
+    """Make the profile the one in force; properties imported from now on run under it."""
+    settings.register_profile(f"conformance-{name}", profile(name))
+    settings.load_profile(f"conformance-{name}")
