@@ -61,7 +61,6 @@ SEMANTIC = {
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
     "pickle.module": "a whole module can be pickled and saved",
-    "source": "the adapter's framework is plain PyTorch, so a failing tree can be shown as PyTorch code",
 }
 
 

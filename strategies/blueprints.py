@@ -70,14 +70,25 @@ class _Open:
 class _Grower:
     """The machine. ``run`` executes a program and returns the tree."""
 
-    def __init__(self, root: str, leaves: Sequence[Any], dtypes: Sequence[str], max_depth: int, max_nodes: int):
+    def __init__(
+        self,
+        root: str,
+        leaves: Sequence[Any],
+        dtypes: Sequence[str],
+        max_depth: int,
+        max_nodes: int,
+        shared: bool = True,
+    ):
+        self.shared = shared
+        # In a tree that is to be called, what a Sequential runs must have a forward.
+        self.runs = root == "Chain"
         self.leaves = leaves
         self.dtypes = dtypes
         self.max_depth = max_depth
         self.nodes = 1
         self.max_nodes = max_nodes
         self.stack = [_Open(root, "")]
-        self.closed: list[str] = []  # paths of finished modules, which may be shared
+        self.closed: list[tuple[str, str]] = []  # (path, kind) of finished modules, which may be shared
         self.tensors: list[tuple[str, bool]] = []  # (path, is it a buffer), which may be shared
         self.fill = 0
         self.hooks = 0
@@ -95,7 +106,7 @@ class _Grower:
         """Finish the innermost container."""
         if len(self.stack) > 1:
             done = self.stack.pop()
-            self.closed.append(done.path)
+            self.closed.append((done.path, done.kind))
             self.add(done.path.rpartition(".")[2], done.close())
 
     def idle(self, arg: int) -> None:
@@ -106,10 +117,11 @@ class _Grower:
     def open(self, kind: str) -> Callable[[int], None]:
         def instruction(arg: int) -> None:
             if len(self.stack) <= self.max_depth and self.nodes < self.max_nodes:
+                allowed = kind if self.may_hold(kind) else "Sequential"
                 name = self.child_name(arg)
                 self.reserve(name)
                 self.nodes += 1
-                self.stack.append(_Open(kind, self.join(name)))
+                self.stack.append(_Open(allowed, self.join(name)))
 
         return instruction
 
@@ -124,7 +136,7 @@ class _Grower:
         path = self.join(name)
         layer = _layer(kind, arguments, self.next_fill(len(bp.layer_members(kind, arguments, 0))), arg < 8)
         self.add(name, layer)
-        self.closed.append(path)
+        self.closed.append((path, kind))
         self.tensors += [
             (f"{path}.{own}", type(member) is bp.Buffer)
             for own, member in layer.members
@@ -169,18 +181,19 @@ class _Grower:
             own = str(i) if kind == "ParameterList" else NAMES[(arg + i) % len(NAMES)]
             members.append((own, _tensor(bp.Parameter, SHAPES[(arg + i) % len(SHAPES)], "float32", self.next_fill(1))))
         known = [p for p, is_buffer in self.tensors if not is_buffer]
-        if arg >= 8 and members and known:
+        if self.shared and arg >= 8 and members and known:
             members[-1] = (members[-1][0], bp.Shared(known[arg % len(known)]))
         self.tensors += [(f"{path}.{own}", False) for own, m in members if isinstance(m, bp.Parameter)]
-        self.closed.append(path)
+        self.closed.append((path, kind))
         self.add(name, bp.Blueprint(kind, tuple(members)))
 
     def share_module(self, arg: int) -> None:
         """One more name for a module that is finished."""
-        if self.closed:
+        candidates = [path for path, kind in self.closed if self.may_hold(kind)]
+        if candidates:
             name = self.child_name(arg)
             self.reserve(name)
-            self.add(name, bp.Shared(self.closed[-1 - arg % len(self.closed)]))
+            self.add(name, bp.Shared(candidates[-1 - arg % len(candidates)]))
 
     def share_tensor(self, arg: int) -> None:
         """One more name for a parameter or buffer."""
@@ -224,6 +237,10 @@ class _Grower:
         self.hooks += 1
 
     # Names and places.
+
+    def may_hold(self, kind: str) -> bool:
+        """Whether the innermost container can run a module of that kind, where that matters."""
+        return not (self.runs and self.stack[-1].kind == "Sequential" and kind in ("ModuleList", "ModuleDict"))
 
     def join(self, name: str) -> str:
         path = self.stack[-1].path
@@ -293,7 +310,7 @@ def blueprints(
 
     Args:
         kinds: containers below the root.
-        dtypes: of parameters and buffers; the first is the usual one.
+        dtypes: of parameters and buffers registered directly (layers have theirs); the first is the usual one.
         shared: whether modules, parameters and buffers may have several names.
         empty: whether names may be registered as None.
         attributes: whether there are plain attributes, which nothing should register.
@@ -309,9 +326,11 @@ def blueprints(
         if (name == "parameter_container" and plain) or (name == "mode" and not attributes):
             names[i] = "parameter"
     table = _instructions(names)
+    # A Linear without bias registers None for it.
+    leaves = [leaf for leaf in _LEAVES if empty or False not in leaf[1]]
 
     def grow(program: bytes) -> bp.Blueprint:
-        return _Grower("Module", _LEAVES, tuple(dtypes), max_depth, max_nodes).run(program, table)
+        return _Grower("Module", leaves, tuple(dtypes), max_depth, max_nodes, shared).run(program, table)
 
     return st.binary(min_size=min_size, max_size=max_size).map(grow)
 

@@ -70,7 +70,8 @@ class Paddle(Implementation):
         "save.legacy": "paddle.save has one format",
         "save.device_tag": "files written by paddle.save hold no device",
         "source": "failing trees are shown as PyTorch code, which paddle cannot run unchanged",
-        "Module.get_extra_state": "get_extra_state() only raises, state_dict() never calls it",
+        "Module.get_extra_state": "state_dict() never calls get_extra_state()",
+        "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",
     }
     class_names = {
         "Module": "Layer",

@@ -1,0 +1,217 @@
+"""The pytest plugin: options, fixtures, which clauses are asked of which implementation, and what a run shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance import contract, deviations, failure, profiles
+from conformance.check import Record, obstacle
+from conformance.contract import Clause, Severity
+from conformance.implementation import AdapterError, Implementation, find
+from conformance.report import Run, write
+
+DEVICES = ("cpu", "cuda")
+RUN = pytest.StashKey[Run]()
+SUBJECT = pytest.StashKey[Implementation]()
+DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The suite's options, in a group of their own."""
+    group = parser.getgroup("conformance", "conformance of a module system")
+    group.addoption(
+        "--implementation",
+        metavar="NAME",
+        help="what to check: torch, reference, paddle, or package.module:attribute (default: torch, or the environment "
+        "variable CONFORMANCE_IMPLEMENTATION)",
+    )
+    group.addoption(
+        "--device", action="append", metavar="NAME", help="a device to check on; may be repeated (default: cpu and cuda)"
+    )
+    group.addoption(
+        "--profile", default="default", metavar="NAME", help=f"how long to look: {', '.join(profiles.EXAMPLES)}"
+    )
+    group.addoption("--deviations", metavar="FILE", help="your own file of known deviations, instead of the adapter's")
+    group.addoption("--report", metavar="FILE", help="write the outcome of every clause to FILE, as JSON lines")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Find the implementation, load the clauses and the deviation file; bad input ends the run with one sentence."""
+    profile = config.getoption("--profile")
+    if profile not in profiles.EXAMPLES:
+        raise pytest.UsageError(f"unknown profile {profile!r}: give one of {', '.join(profiles.EXAMPLES)}")
+    profiles.use(profile)
+    name = config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
+    try:
+        implementation = find(name)
+        clauses = contract.load()
+        own = config.getoption("--deviations")
+        path = Path(own) if own else _beside(implementation)
+        config.stash[DEVIATIONS] = deviations.read(path, clauses) if path else {}
+    except (AdapterError, contract.ContractError, deviations.DeviationError) as error:
+        raise pytest.UsageError(str(error)) from None
+    for device in config.getoption("--device") or ():
+        if device not in DEVICES:
+            raise pytest.UsageError(f"unknown device {device!r}: give one of {', '.join(DEVICES)}")
+    report = config.getoption("--report")
+    if report and not Path(report).absolute().parent.is_dir():
+        raise pytest.UsageError(f"--report {report}: the folder {Path(report).absolute().parent} does not exist")
+    config.stash[SUBJECT] = implementation
+    run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), _devices(config), clauses)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Collector(run), "conformance-collector")
+
+
+def _beside(implementation: Implementation) -> Path | None:
+    """The deviation file beside the adapter, if there is one."""
+    import sys
+
+    module = sys.modules[type(implementation).__module__]
+    path = Path(module.__file__ or "").parent / "deviations" / f"{implementation.name}.toml"
+    return path if path.is_file() else None
+
+
+def _devices(config: pytest.Config) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(config.getoption("--device") or DEVICES))
+
+
+def _seed(config: pytest.Config) -> str:
+    if config.getoption("--profile") == "ci":
+        return "derandomized"
+    return str(config.getoption("--hypothesis-seed", None) or "random")
+
+
+# --- what is asked ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def implementation(request: pytest.FixtureRequest) -> Implementation:
+    """The implementation under test."""
+    return request.config.stash[SUBJECT]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One case per clause and device: ids end in [cpu], [cuda]."""
+    if hasattr(metafunc.function, "clause"):
+        metafunc.parametrize("device", _devices(metafunc.config), scope="session")
+
+
+def _clause(item: pytest.Item) -> Clause | None:
+    return getattr(getattr(item, "function", None), "clause", None)
+
+
+def _device(item: pytest.Item) -> str:
+    return item.callspec.params["device"]  # type: ignore[attr-defined]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Say at collection what cannot be asked here, and why."""
+    implementation = config.stash[SUBJECT]
+    for item in items:
+        clause = _clause(item)
+        if clause is None:
+            continue
+        item.user_properties += [("clause", clause.id), ("device", _device(item))]
+        if found := obstacle(clause, implementation, _device(item)):
+            outcome, reason = found
+            item.user_properties.append(("outcome", outcome))
+            item.add_marker(pytest.mark.skip(reason=reason))
+        elif clause.severity is Severity.OBSERVED and implementation.contract_version is None:
+            item.add_marker(pytest.mark.xfail(reason="undocumented: observed in PyTorch only", strict=False))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
+    """Where a deviation is recorded, its witness stands in for the property: a strict, deterministic expected failure."""
+    clause = _clause(pyfuncitem)
+    if clause is None:
+        return (yield)
+    implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
+    for deviation in pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ()):
+        if deviation.applies(implementation.version, device):
+            _expect(deviation, clause, implementation, device)
+    return (yield)
+
+
+def _expect(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> None:
+    assert clause.function is not None
+    try:
+        clause.function(implementation=implementation, device=device, **deviation.witness)
+    except (pytest.skip.Exception, KeyboardInterrupt):
+        raise
+    except Exception:
+        pytest.xfail(f"{deviation.reason} [{deviation.link}]")
+    pytest.fail(f"no longer deviates: remove the entry [{clause.id}] from the deviation file", pytrace=False)
+
+
+# --- what is shown ------------------------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[Any]:
+    """A failure says which clause, where that is documented, how to build the module, and how to run it again."""
+    report = yield
+    clause = _clause(item)
+    if clause is not None and report.when == "call" and report.failed:
+        report.sections.append(("clause", failure.explain(clause, item.config.stash[SUBJECT], item.nodeid)))
+    return report
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Which implementation, devices, profile and seed."""
+    return config.stash[RUN].header()
+
+
+class _Collector:
+    """Keeps the outcomes; under pytest-xdist only the process that gathers them has one."""
+
+    def __init__(self, run: Run):
+        self.run = run
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """One record per clause and device, from the phase that decided it."""
+        properties = {name: str(value) for name, value in report.user_properties}
+        if "clause" in properties and (report.when == "call" or report.outcome != "passed"):
+            outcome, reason = _outcome(report, properties.get("outcome", "skipped"))
+            seconds = round(report.duration, 3)
+            self.run.add(Record(properties["clause"], properties["device"], outcome, reason, seconds))
+
+
+def _outcome(report: pytest.TestReport, skipped: str) -> tuple[str, str]:
+    if hasattr(report, "wasxfail"):
+        if report.wasxfail.startswith("undocumented"):
+            return ("passed", "") if report.passed else ("differs", report.wasxfail)
+        return "deviation", report.wasxfail.removeprefix("reason: ")
+    if report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        return skipped, reason.removeprefix("Skipped: ")
+    if report.failed:
+        return "failed", str(report.longrepr).strip().splitlines()[-1] if report.longrepr else ""
+    return "passed", ""
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """What passed out of how much, and why the rest did not run."""
+    run = config.stash[RUN]
+    if run.records:
+        terminalreporter.section("conformance")
+        for line in run.summary():
+            terminalreporter.write_line(line)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the report; a run in which no clause was really asked is no success."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    run = config.stash[RUN]
+    if config.getoption("--report"):
+        write(run, Path(config.getoption("--report")))
+    if run.records and not run.asked() and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

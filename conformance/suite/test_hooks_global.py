@@ -1,0 +1,445 @@
+"""Global hooks: common to all modules, run before a module's own hooks; and the hooks on registration."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import strategies as st
+
+from conformance import blueprint as bp
+from conformance import echo, model
+from conformance.contract import OBSERVED, clause, given
+from conformance.model_hooks import approximately, backward, everywhere
+from strategies import callables, names, tensors
+from strategies.hooks import hooks, linears
+from strategies.inputs import arguments, keywords, rows, single_values, values
+
+MODULE = "torch.nn.modules.module"
+PRE = f"{MODULE}.register_module_forward_pre_hook"
+POST = f"{MODULE}.register_module_forward_hook"
+GLOBAL_PRE = "register_module_forward_pre_hook"
+GLOBAL = "register_module_forward_hook"
+OPTIONS = tuple(
+    f"Module.register_forward_{kind}({option})" for kind in ("pre_hook", "hook") for option in ("prepend", "with_kwargs")
+)
+
+
+@contextlib.contextmanager
+def installed(implementation, kind, *callbacks, **options):
+    """The callbacks as global hooks of that kind, while it is open."""
+    handles = []
+    try:
+        for callback in callbacks:
+            handles.append(getattr(implementation, f"register_module_{kind}_hook")(callback, **options))
+        yield handles
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextlib.contextmanager
+def recorded(implementation, subject, own):
+    """Global hooks that, while it is open, write into the subject's log and add numbers as its own hooks do."""
+    names = {hook.kind: f"register_{hook.kind}_hook" for hook in own}
+    place = SimpleNamespace(
+        **{name: getattr(implementation, f"register_module_{kind}_hook") for kind, name in names.items()}
+    )
+    handles = []
+    try:
+        for hook in own:
+            handles.append(subject._register(hook, place))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@clause(
+    "hooks_global/pre_hook-before-every-forward",
+    PRE,
+    "Register a forward pre-hook common to all modules.",
+    since="1.5",
+    needs=GLOBAL_PRE,
+)
+@given(blueprint=callables(), common=hooks("forward_pre", prepend=False, with_kwargs=False), rows=rows())
+def test_a_global_pre_hook_fires_before_every_forward_of_every_module(implementation, device, blueprint, common, rows):
+    """A global forward pre-hook fires on every call of every module; what it returns replaces the arguments there."""
+    subject, log = implementation.build(blueprint, device), []
+    subject.module.eval()
+    with recorded(implementation, subject, common):
+        output = subject.module(implementation.tensor(rows, device=device))
+    everywhere(subject.model, common)
+    assert implementation.read(output).flat == approximately(model.forward(subject.model, rows, log))
+    assert subject.log == log
+
+
+@clause(
+    "hooks_global/hook-after-every-forward",
+    POST,
+    "Register a global forward hook for all the modules.",
+    since="1.5",
+    needs=GLOBAL,
+)
+@given(blueprint=callables(), common=hooks("forward", prepend=False, with_kwargs=False), rows=rows())
+def test_a_global_forward_hook_fires_after_every_forward_of_every_module(
+    implementation, device, blueprint, common, rows
+):
+    """A global forward hook fires on every call of every module; what it returns replaces the output there."""
+    subject, log = implementation.build(blueprint, device), []
+    subject.module.eval()
+    with recorded(implementation, subject, common):
+        output = subject.module(implementation.tensor(rows, device=device))
+    everywhere(subject.model, common)
+    assert implementation.read(output).flat == approximately(model.forward(subject.model, rows, log))
+    assert subject.log == log
+
+
+@clause(
+    "hooks_global/pre_hook-before-own-pre_hooks",
+    PRE,
+    "This hook has precedence over the specific module hooks registered with ``register_forward_pre_hook``.",
+    since="2.0",
+    needs=(GLOBAL_PRE, *OPTIONS),
+)
+@given(blueprint=callables(hooks=True), own=hooks("forward_pre"), rows=rows())
+def test_global_pre_hooks_fire_before_the_module_s_own(implementation, device, blueprint, own, rows):
+    """Global forward pre-hooks fire before all pre-hooks of the module itself, also before those registered with
+    prepend=True and before those registered earlier."""
+    subject, log = implementation.build(blueprint.replace(hooks=own), device), []
+    subject.module.eval()
+    common = (bp.Hook("forward_pre", "global"),)
+    with recorded(implementation, subject, common):
+        subject.module(implementation.tensor(rows, device=device))
+    everywhere(subject.model, common)
+    model.forward(subject.model, rows, log)
+    assert subject.log == log
+
+
+@clause(
+    "hooks_global/hook-before-own-hooks",
+    POST,
+    "This hook will be executed before specific module hooks registered with ``register_forward_hook``.",
+    since="2.0",
+    needs=(GLOBAL, *OPTIONS),
+)
+@given(blueprint=callables(hooks=True), own=hooks("forward"), rows=rows())
+def test_global_forward_hooks_fire_before_the_module_s_own(implementation, device, blueprint, own, rows):
+    """Global forward hooks fire before all forward hooks of the module itself, also before those registered with
+    prepend=True and before those registered earlier."""
+    subject, log = implementation.build(blueprint.replace(hooks=own), device), []
+    subject.module.eval()
+    common = (bp.Hook("forward", "global"),)
+    with recorded(implementation, subject, common):
+        subject.module(implementation.tensor(rows, device=device))
+    everywhere(subject.model, common)
+    model.forward(subject.model, rows, log)
+    assert subject.log == log
+
+
+@clause(
+    "hooks_global/pre_hook-receives-positional-arguments",
+    PRE,
+    "The input contains only the positional arguments given to the module. Keyword arguments won't be passed to the hooks "
+    "and only to the ``forward``.",
+    since="1.5",
+    needs=GLOBAL_PRE,
+)
+@given(args=arguments(), kwargs=keywords())
+def test_a_global_pre_hook_receives_the_positional_arguments(implementation, device, args, kwargs):
+    """A global forward pre-hook is called as hook(module, args) with the positional arguments as a tuple; None leaves
+    them."""
+    module, seen = echo.define(implementation.Module)(), []
+    with installed(implementation, "forward_pre", lambda *given: seen.append(given)):
+        assert module(*args, **kwargs) == (args, kwargs)
+    assert seen == [(module, args)]
+
+
+@clause(
+    "hooks_global/pre_hook-replaces-arguments",
+    PRE,
+    "We will wrap the value into a tuple if a single value is returned(unless that value is already a tuple).",
+    since="1.5",
+    needs=GLOBAL_PRE,
+)
+@given(args=arguments(), kwargs=keywords(), changed=st.one_of(arguments(), single_values()))
+def test_what_a_global_pre_hook_returns_replaces_the_arguments(implementation, device, args, kwargs, changed):
+    """A tuple that a global forward pre-hook returns replaces the positional arguments; any other value but None becomes
+    the only one."""
+    module = echo.define(implementation.Module)()
+    with installed(implementation, "forward_pre", lambda module, args: changed):
+        output = module(*args, **kwargs)
+    assert output == (changed if isinstance(changed, tuple) else (changed,), kwargs)
+
+
+@clause(
+    "hooks_global/hook-receives-args-and-output",
+    POST,
+    "The input contains only the positional arguments given to the module. Keyword arguments won't be passed to the hooks "
+    "and only to the ``forward``.",
+    since="1.5",
+    needs=GLOBAL,
+)
+@given(args=arguments(), kwargs=keywords())
+def test_a_global_forward_hook_receives_args_and_output(implementation, device, args, kwargs):
+    """A global forward hook is called as hook(module, args, output), without the keyword arguments; None leaves the
+    output."""
+    module, seen = echo.define(implementation.Module)(), []
+    with installed(implementation, "forward", lambda *given: seen.append(given)):
+        assert module(*args, **kwargs) == (args, kwargs)
+    assert seen == [(module, args, (args, kwargs))]
+
+
+@clause(
+    "hooks_global/hook-replaces-output",
+    POST,
+    "You can optionally modify the output of the module by returning a new value that will replace the output from the "
+    ":func:`forward` function.",
+    since="1.5",
+    needs=GLOBAL,
+)
+@given(args=arguments(), changed=values().filter(lambda value: value is not None))
+def test_what_a_global_forward_hook_returns_replaces_the_output(implementation, device, args, changed):
+    """Anything but None that a global forward hook returns replaces the output, as it is."""
+    module = echo.define(implementation.Module)()
+    with installed(implementation, "forward", lambda module, args, output: changed):
+        output = module(*args)
+    assert output is changed
+
+
+@clause(
+    "hooks_global/hook-with_kwargs",
+    "source:torch.nn.modules.module.register_module_forward_hook",
+    "_global_forward_hooks_with_kwargs[handle.id] = True",
+    severity=OBSERVED,
+    since="2.6",
+    needs=f"{GLOBAL}(with_kwargs)",
+)
+@given(args=arguments(), kwargs=keywords())
+def test_with_kwargs_a_global_forward_hook_receives_the_keyword_arguments(implementation, device, args, kwargs):
+    """A global forward hook registered with with_kwargs=True is called as hook(module, args, kwargs, output)."""
+    module, seen = echo.define(implementation.Module)(), []
+    with installed(implementation, "forward", lambda *given: seen.append(given), with_kwargs=True):
+        module(*args, **kwargs)
+    assert seen == [(module, args, kwargs, (args, kwargs))]
+
+
+class Stop(Exception):
+    """What the properties below raise inside a call."""
+
+
+@clause(
+    "hooks_global/always_call-when-the-call-raises",
+    POST,
+    "If ``True`` the ``hook`` will be run regardless of whether an exception is raised while calling the Module.",
+    since="2.1",
+    needs=f"{GLOBAL}(always_call)",
+)
+@given(args=arguments(), raises=st.booleans(), always=st.booleans())
+def test_a_global_always_call_hook_runs_although_the_call_raises(implementation, device, args, raises, always):
+    """A global forward hook runs once per call; where the call raises, it runs if registered with always_call=True and
+    not by default, and the exception still reaches the caller."""
+    seen = []
+
+    class Net(implementation.Module):
+        def forward(self, *args):
+            if raises:
+                raise Stop
+
+    module = Net()
+    with installed(implementation, "forward", lambda *given: seen.append(given[:2]), always_call=always):
+        with pytest.raises(Stop) if raises else contextlib.nullcontext():
+            module(*args)
+    assert seen == ([] if raises and not always else [(module, args)])
+
+
+@clause(
+    "hooks_global/always_call-and-with_kwargs",
+    POST,
+    "If ``True`` the ``hook`` will be run regardless of whether an exception is raised while calling the Module.",
+    since="2.6",
+    needs=(f"{GLOBAL}(always_call)", f"{GLOBAL}(with_kwargs)"),
+)
+@given(args=arguments(), kwargs=keywords())
+def test_a_global_always_call_hook_with_kwargs_runs_although_the_call_raises(implementation, device, args, kwargs):
+    """A global forward hook registered with always_call=True and with_kwargs=True runs when the call raises, with the
+    keyword arguments, and the exception still reaches the caller."""
+    seen = []
+
+    class Net(implementation.Module):
+        def forward(self, *args, **kwargs):
+            raise Stop
+
+    def record(module, args, kwargs, output):
+        seen.append((module, args, kwargs))
+
+    module = Net()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch turns an error in the hook into a warning
+        with installed(implementation, "forward", record, with_kwargs=True, always_call=True), pytest.raises(Stop):
+            module(*args, **kwargs)
+    assert seen == [(module, args, kwargs)]
+
+
+@clause(
+    "hooks_global/full_backward_hook-on-every-module",
+    f"{MODULE}.register_module_full_backward_hook",
+    "Hooks registered using this function will be called before hooks registered using "
+    ":meth:`torch.nn.Module.register_full_backward_hook`.",
+    since="2.0",
+    needs=("autograd", "register_module_full_backward_hook", "Module.register_full_backward_hook(prepend)"),
+)
+@given(
+    blueprint=linears("full_backward"),
+    common=hooks("full_backward", prepend=False, with_kwargs=False, max_size=2).map(
+        lambda own: tuple(bp.Hook(hook.kind, f"global{i}", adds=hook.adds) for i, hook in enumerate(own))
+    ),
+    rows=rows(),
+)
+def test_global_backward_hooks_fire_on_every_module_before_its_own(implementation, device, blueprint, common, rows):
+    """A global full backward hook fires for every module in the backward pass, before the module's own, and what it
+    returns replaces grad_input."""
+    subject = implementation.build(blueprint, device)
+    x = implementation.parameter(implementation.tensor(rows, device=device))
+    with recorded(implementation, subject, common):
+        implementation.backward(subject.module(x))
+    everywhere(subject.model, common)
+    expected = backward(subject.model, rows)
+    assert subject.log == expected.log
+    assert implementation.read(implementation.grad(x)).flat == approximately(expected.grads["input"])
+
+
+@clause(
+    "hooks_global/full_backward_pre_hook-on-every-module",
+    f"{MODULE}.register_module_full_backward_pre_hook",
+    "Hooks registered using this function will be called before hooks registered using "
+    ":meth:`torch.nn.Module.register_full_backward_pre_hook`.",
+    since="2.0",
+    needs=("autograd", "register_module_full_backward_pre_hook", "Module.register_full_backward_pre_hook"),
+)
+@given(
+    blueprint=linears("full_backward_pre"),
+    common=hooks("full_backward_pre", prepend=False, with_kwargs=False, max_size=2).map(
+        lambda own: tuple(bp.Hook(hook.kind, f"global{i}", adds=hook.adds) for i, hook in enumerate(own))
+    ),
+    rows=rows(),
+)
+def test_global_backward_pre_hooks_fire_on_every_module_before_its_own(
+    implementation, device, blueprint, common, rows
+):
+    """A global full backward pre-hook fires for every module in the backward pass, before the module's own, and what it
+    returns replaces grad_output."""
+    subject = implementation.build(blueprint, device)
+    x = implementation.parameter(implementation.tensor(rows, device=device))
+    with recorded(implementation, subject, common):
+        implementation.backward(subject.module(x))
+    everywhere(subject.model, common)
+    expected = backward(subject.model, rows)
+    assert subject.log == expected.log
+    assert implementation.read(implementation.grad(x)).flat == approximately(expected.grads["input"])
+
+
+@clause(
+    "hooks_global/module_registration-every-child",
+    f"{MODULE}.register_module_module_registration_hook",
+    "The hook will be called every time :func:`register_module` is invoked.",
+    since="2.0",
+    needs="register_module_module_registration_hook",
+)
+@given(keys=st.lists(names(), min_size=1, max_size=4, unique=True), ways=st.integers(0, 80), replace=st.booleans())
+def test_a_module_registration_hook_sees_every_child(implementation, device, keys, ways, replace):
+    """A module registration hook is called as hook(module, name, submodule) for every child that is registered, by
+    add_module, register_module or assignment; a module that it returns is registered instead."""
+    parent, seen = implementation.Module(), []
+    children = [implementation.Identity() for _ in keys]
+    others = [implementation.Identity() for _ in keys]
+
+    def record(module, name, child):
+        seen.append((module, name, child))
+        return others[keys.index(name)] if replace else None
+
+    with installed(implementation, "module_registration", record):
+        for i, (name, child) in enumerate(zip(keys, children)):
+            register = (parent.add_module, parent.register_module, lambda *given: setattr(parent, *given))
+            register[ways // 3**i % 3](name, child)
+    assert seen == [(parent, name, child) for name, child in zip(keys, children)]
+    assert list(parent.named_children()) == list(zip(keys, others if replace else children))
+
+
+@clause(
+    "hooks_global/buffer_registration-every-buffer",
+    f"{MODULE}.register_module_buffer_registration_hook",
+    "The hook will be called every time :func:`register_buffer` is invoked.",
+    since="2.0",
+    needs="register_module_buffer_registration_hook",
+)
+@given(
+    keys=st.lists(names(), min_size=1, max_size=4, unique=True),
+    buffer=st.one_of(st.none(), tensors()),
+    replace=st.booleans(),
+)
+def test_a_buffer_registration_hook_sees_every_buffer(implementation, device, keys, buffer, replace):
+    """A buffer registration hook is called as hook(module, name, buffer) for every register_buffer, also of None; a buffer
+    that it returns is registered instead."""
+    module, seen = implementation.Module(), []
+    given = [buffer and implementation.make(buffer, device) for _ in keys]
+    others = [implementation.tensor([1.0], device=device) for _ in keys]
+
+    def record(module, name, tensor):
+        seen.append((module, name, id(tensor)))
+        return others[keys.index(name)] if replace else None
+
+    with installed(implementation, "buffer_registration", record):
+        for name, tensor in zip(keys, given):
+            module.register_buffer(name, tensor)
+    assert seen == [(module, name, id(tensor)) for name, tensor in zip(keys, given)]
+    for name, tensor in zip(keys, others if replace else given):
+        assert getattr(module, name) is tensor
+
+
+@clause(
+    "hooks_global/parameter_registration-every-parameter",
+    f"{MODULE}.register_module_parameter_registration_hook",
+    "The hook can modify the input or return a single modified value in the hook.",
+    since="2.0",
+    needs="register_module_parameter_registration_hook",
+)
+@given(keys=st.lists(names(), min_size=1, max_size=4, unique=True), ways=st.integers(0, 15), replace=st.booleans())
+def test_a_parameter_registration_hook_sees_every_parameter(implementation, device, keys, ways, replace):
+    """A parameter registration hook is called as hook(module, name, param) for every parameter that is registered, by
+    register_parameter or assignment; a parameter that it returns is registered instead."""
+    module, seen = implementation.Module(), []
+    given, others = (
+        [implementation.parameter(implementation.tensor([1.0], device=device)) for _ in keys] for _ in range(2)
+    )
+
+    def record(module, name, param):
+        seen.append((module, name, id(param)))
+        return others[keys.index(name)] if replace else None
+
+    with installed(implementation, "parameter_registration", record):
+        for i, (name, param) in enumerate(zip(keys, given)):
+            register = (module.register_parameter, lambda *given: setattr(module, *given))
+            register[ways >> i & 1](name, param)
+    assert seen == [(module, name, id(param)) for name, param in zip(keys, given)]
+    expected = others if replace else given
+    assert [(name, id(param)) for name, param in module.named_parameters()] == list(zip(keys, map(id, expected)))
+
+
+@clause(
+    "hooks_global/parameter_registration-of-none",
+    f"{MODULE}.register_module_parameter_registration_hook",
+    "The hook will be called every time :func:`register_parameter` is invoked.",
+    since="2.0",
+    needs="register_module_parameter_registration_hook",
+)
+@given(keys=st.lists(names(), min_size=1, max_size=4, unique=True))
+def test_a_parameter_registration_hook_sees_a_parameter_that_is_none(implementation, device, keys):
+    """A parameter registration hook is called for register_parameter(name, None) too."""
+    module, seen = implementation.Module(), []
+    with installed(implementation, "parameter_registration", lambda *given: seen.append(given)):
+        for name in keys:
+            module.register_parameter(name, None)
+    assert seen == [(module, name, None) for name in keys]

@@ -1,0 +1,129 @@
+"""Blueprints: data that reads back, compares by structure, and turns into code."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+
+from conformance import blueprint as bp
+from conformance import model
+from strategies import blueprints, callables
+
+TREE = bp.Module(
+    {
+        "weight": bp.Parameter((2,)),
+        "body": bp.Sequential([bp.Linear(2, 2, fill=3), bp.Shared("body.0")], training=False),
+        "空": bp.Empty("module"),
+        "cache": bp.Buffer((0, 2), "int64", persistent=False),
+        "note": bp.Attribute("text"),
+    },
+    hooks=[bp.Hook("forward", "seen", prepend=True, adds=1.0)],
+)
+
+
+def test_repr_is_python_that_rebuilds_it():
+    assert eval(repr(TREE), dict(bp.VOCABULARY)) == TREE
+    assert bp.parse(repr(TREE)) == TREE
+
+
+def test_equality_and_hash_are_structural():
+    again = bp.parse(repr(TREE))
+    assert again == TREE and hash(again) == hash(TREE) and again is not TREE
+    assert TREE.replace(training=False) != TREE
+    assert bp.Linear(2, 2) != bp.Linear(2, 2, fill=1)
+
+
+def test_a_blueprint_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TREE.kind = "Sequential"
+
+
+def test_nodes_yields_every_module_once():
+    assert [node.kind for node in TREE.nodes()] == ["Module", "Sequential", "Linear"]
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("__import__('os')", "unknown name"),
+        ("Module(", "not a blueprint"),
+        ("Module(a)", "not a blueprint"),
+        ("Tensor((2,), 'float8')", "unknown dtype"),
+        ("Empty('tensor')", "expected 'parameter', 'buffer' or 'module'"),
+        ("Module({'a': 3})", "cannot be registered"),
+        ("Linear(1, 2).__class__", "not a blueprint"),
+    ],
+)
+def test_text_that_is_no_blueprint_is_refused(text, message):
+    with pytest.raises(bp.BlueprintError, match=message):
+        bp.parse(text)
+
+
+def test_a_shared_name_must_point_backwards():
+    with pytest.raises(bp.BlueprintError, match="'a' shares 'b', which is not registered before it"):
+        model.of(bp.Module({"a": bp.Shared("b"), "b": bp.Linear(2, 2)}))
+
+
+def test_values_differ_between_neighbours_and_are_exact_in_every_floating_dtype():
+    flat = bp.Tensor((7,), "float32", 3).flat
+    assert len(set(flat)) == 7
+    assert all(abs(x) < 2 and x * 8 == int(x * 8) for x in flat)
+
+
+@settings(max_examples=150)
+@given(blueprint=blueprints())
+def test_the_source_builds_what_the_adapter_builds(blueprint):
+    torch = pytest.importorskip("torch")
+    from conformance.implementations.torch import implementation
+
+    assert same(torch, run(blueprint), implementation.build(blueprint).module)
+
+
+@settings(max_examples=60)
+@given(blueprint=callables(hooks=True))
+def test_the_source_of_a_callable_tree_computes_the_same(blueprint):
+    torch = pytest.importorskip("torch")
+    from conformance.implementations.torch import implementation
+
+    one, other = run(blueprint).eval(), implementation.build(blueprint).module.eval()
+    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+    assert torch.equal(one(x), other(x))
+
+
+def run(blueprint):
+    names = {}
+    exec(blueprint.to_source(), names)
+    return names["module"]
+
+
+def same(torch, one, other):
+    def described(module):
+        state = {key: (value.dtype, value.tolist()) for key, value in module.state_dict().items()}
+        order = {id(thing): i for i, (_, thing) in enumerate(module.named_modules())}
+        modules = [(n, order[id(m)], type(m).__name__, m.training) for n, m in module.named_modules(remove_duplicate=False)]
+        kept = list(module.parameters()) + list(module.buffers())
+        tied = {id(thing): i for i, thing in reversed(list(enumerate(kept)))}
+        names = [(n, tied[id(p)], p.requires_grad) for n, p in module.named_parameters(remove_duplicate=False)]
+        return state, modules, names, [(n, tied[id(b)]) for n, b in module.named_buffers(remove_duplicate=False)]
+
+    return described(one) == described(other)
+
+
+@pytest.mark.parametrize("package", ["strategies", "conformance.model", "conformance.contract", "conformance.report"])
+def test_it_imports_no_framework(package):
+    code = f"import sys, {package}; sys.exit(any(m in sys.modules for m in ('torch', 'paddle', 'numpy')))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+def test_public_functions_of_the_strategies_are_documented():
+    import strategies
+
+    for name in strategies.__all__:
+        assert inspect.getdoc(getattr(strategies, name)), name

@@ -1,0 +1,122 @@
+"""The contract itself: ids, sentences, quotations, and that every property belongs to a clause."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+
+import pytest
+
+import conformance.suite
+from conformance import contract
+from conformance.contract import CLAUSES, ContractError, Severity, clause
+
+contract.load()
+CHECKED = list(contract.checked())
+
+
+def suite_modules():
+    for info in pkgutil.iter_modules(conformance.suite.__path__):
+        yield importlib.import_module(f"conformance.suite.{info.name}")
+
+
+def documented(name: str):
+    """The object of that dotted name, and the text in which a quotation of it must be found."""
+    source = name.startswith("source:")
+    parts = name.removeprefix("source:").split(".")
+    for split in range(len(parts), 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:split]))
+        except ImportError:
+            continue
+        for part in parts[split:]:
+            found = getattr(found, part)
+        return inspect.getsource(found) if source else inspect.getdoc(found) or ""
+    raise AssertionError(f"{name} cannot be imported")
+
+
+def folded(text: str) -> str:
+    """White space folded, and adjacent string literals of a source joined, as the reader of a message sees them."""
+    return " ".join(re.sub(r"[\"']\s*\n\s*[rf]*[\"']", "", text).split())
+
+
+@pytest.mark.parametrize("one", CHECKED, ids=lambda one: one.id)
+def test_a_clause_is_one_sentence_with_a_severity_and_a_place_in_the_documentation(one):
+    assert one.sentence.endswith(".")
+    assert one.severity in (Severity.REQUIRED, Severity.RECOMMENDED, Severity.OBSERVED)
+    assert one.docs and one.quote
+
+
+@pytest.mark.parametrize("one", [c for c in CHECKED if not c.docs.startswith("https://")], ids=lambda one: one.id)
+def test_the_quotation_stands_where_the_clause_says(one):
+    pytest.importorskip("torch")
+    assert folded(one.quote) in folded(documented(one.docs)), f"not found in {one.docs}: {one.quote!r}"
+
+
+def test_a_required_clause_rests_on_documentation_not_on_code():
+    wrong = [c.id for c in CHECKED if c.severity is Severity.REQUIRED and c.docs.startswith("source:")]
+    assert wrong == []
+
+
+def test_few_clauses_rest_on_pages_that_no_wheel_contains():
+    pages = [c.id for c in CHECKED if c.docs.startswith("https://")]
+    assert len(pages) <= len(CHECKED) // 5, pages
+
+
+def test_every_property_of_the_suite_has_a_clause():
+    tests = [
+        (module.__name__, name)
+        for module in suite_modules()
+        for name, value in vars(module).items()
+        if name.startswith("test_") and callable(value) and not hasattr(value, "clause")
+    ]
+    assert tests == []
+
+
+def test_every_property_is_collected_under_its_own_name():
+    names = [c.function.__name__ for c in CHECKED]
+    assert len(set(names)) == len(names)
+    for c in CHECKED:
+        module = importlib.import_module(c.function.__module__)
+        assert getattr(module, c.function.__name__).clause is CLAUSES[c.id]
+
+
+def test_every_property_takes_the_implementation_the_device_and_what_it_draws():
+    for c in CHECKED:
+        assert set(inspect.signature(c.function).parameters) == {"implementation", "device", *c.strategies}, c.id
+
+
+def test_properties_name_no_implementation():
+    names = re.compile(r"\b(torch|paddle|numpy)\b(?!\.\w)|import torch|paddlepaddle", re.IGNORECASE)
+    for module in suite_modules():
+        for line in inspect.getsource(module).splitlines():
+            code = line.split("#")[0].strip()
+            if code.startswith(("import ", "from ", "if ", "assert ")):
+                assert not names.search(re.sub(r'"[^"]*"', "", code)), f"{module.__name__}: {line}"
+
+
+@pytest.mark.parametrize("id", ["no-area", "Area/words", "area/word", "area/two words", "area/", "/a-b"])
+def test_a_malformed_id_is_refused(id):
+    def test_nothing(implementation, device):
+        """Nothing happens."""
+
+    with pytest.raises(ContractError, match="not of the form"):
+        clause(id, "torch.nn.Module", "Base class")(test_nothing)
+
+
+def test_an_id_used_twice_is_refused():
+    def test_nothing(implementation, device):
+        """Nothing happens."""
+
+    with pytest.raises(ContractError, match="used twice"):
+        clause(CHECKED[0].id, "torch.nn.Module", "Base class")(test_nothing)
+
+
+def test_a_property_without_a_sentence_is_refused():
+    def test_nothing(implementation, device):
+        pass
+
+    with pytest.raises(ContractError, match="must state the clause"):
+        clause("area/without-sentence", "torch.nn.Module", "Base class")(test_nothing)

@@ -1,0 +1,257 @@
+"""The plugin, from an empty folder: what it takes, what it refuses, what it writes, and that it leaves other runs alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+CLAUSE = "traversal/modules-each-once"
+TEST = "test_modules_yields_every_module_once"
+SELECT = ("--pyargs", "conformance.suite.test_traversal", "-k", TEST, "-p", "no:cacheprovider")
+
+BROKEN = '''
+from conformance.implementations.reference import Reference, implementation as good
+
+class Net(good.Module):
+    def named_modules(self, *args, **kwargs):
+        yield from list(super().named_modules(*args, **kwargs))[:2]
+
+    def modules(self, *args, **kwargs):
+        for _, module in self.named_modules(*args, **kwargs):
+            yield module
+
+class Broken(Reference):
+    name = "broken"
+    Module = Net
+
+implementation = Broken()
+number = 3
+'''
+WITNESS = "blueprint=Module({'a': Module({'a': Module()})})"
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Run pytest in a process of its own, in an empty folder that holds only a broken implementation."""
+    pytester.makepyfile(broken=BROKEN)
+    monkeypatch.delenv("CONFORMANCE_IMPLEMENTATION", raising=False)
+    root = __file__.rpartition("/selftests/")[0]
+    monkeypatch.setenv("PYTHONPATH", f"{root}:{pytester.path}")
+
+    def run(*arguments, implementation="reference", select=SELECT):
+        chosen = ("--implementation", implementation) if implementation else ()
+        return pytester.runpytest_subprocess("-p", "conformance.plugin", *select, *chosen, *arguments, timeout=120)
+
+    return run
+
+
+def test_a_run_says_what_it_checks_and_how_much_of_it(run):
+    result = run()
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        [
+            "conformance: reference *, devices cpu, cuda, profile default, seed random, * clauses",
+            "*[[]cpu] 1 of 1 asked: 1 passed, 0 failed",
+            "*[[]cuda] 0 of 1 asked: 0 passed, 0 failed, 1 not run",
+            "*1 skipped or not run: capability device.cuda: *",
+        ]
+    )
+
+
+def test_ids_end_in_the_device(run):
+    run("--collect-only", "-q").stdout.fnmatch_lines([f"*{TEST}[[]cpu]", f"*{TEST}[[]cuda]"])
+
+
+def test_the_environment_variable_chooses_too(run, monkeypatch):
+    monkeypatch.setenv("CONFORMANCE_IMPLEMENTATION", "broken:implementation")
+    run("--device", "cpu", implementation=None).stdout.fnmatch_lines(["conformance: broken *"])
+
+
+def test_a_failure_shows_clause_documentation_module_and_command(run):
+    result = run("--device", "cpu", implementation="broken:implementation")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        [
+            f"{CLAUSE} (required)",
+            "documented: torch.nn.Module.modules: *",
+            "see https://docs.pytorch.org/*",
+            "blueprint = Module(*",
+            "module = nn.Module()",
+            "again: pytest *--implementation broken:implementation",
+            "*0 passed, 1 failed",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, implementation, sentence",
+    [
+        ((), "nonsense", "unknown implementation 'nonsense': give one of paddle, reference, torch, or package.module"),
+        ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
+        ((), "broken:thing", "the module broken has no attribute 'thing'"),
+        ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
+        (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
+        (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
+        (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
+        (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
+    ],
+)
+def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation, sentence):
+    result = run(*arguments, implementation=implementation)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    errors = [line for line in result.errlines if line.startswith("ERROR")]
+    assert len(errors) == 1 and sentence in errors[0], result.errlines
+
+
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("[", "is no TOML"),
+        ('["no/such-clause"]\nreason = "r"\nlink = "l"', "no such clause"),
+        ('["traversal/modules-each-one"]\nreason = "r"\nlink = "l"', f"did you mean {CLAUSE}?"),
+        (f'["{CLAUSE}"]\nlink = "l"', "the reason is missing"),
+        (f'["{CLAUSE}"]\nreason = "r"', "the link is missing"),
+        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwhy = "x"', "unknown field 'why'"),
+        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
+        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
+        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"', "no version specifier"),
+        (f'"{CLAUSE}" = 3', "expected a table"),
+    ],
+)
+def test_a_bad_deviation_file_ends_the_run_with_one_sentence(run, pytester, text, sentence):
+    pytester.path.joinpath("deviations.toml").write_text(text)
+    result = run("--deviations", "deviations.toml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert any(sentence in line for line in result.errlines), result.errlines
+
+
+def entry(witness=WITNESS, **more):
+    lines = [f'["{CLAUSE}"]', 'reason = "stops early"', 'link = "not reported that we found"', f'witness = "{witness}"']
+    return "\n".join(lines + [f"{name} = {value}" for name, value in more.items()])
+
+
+def test_a_recorded_deviation_is_expected(run, pytester):
+    pytester.path.joinpath("deviations.toml").write_text(entry())
+    result = run("--deviations", "deviations.toml", "--device", "cpu", implementation="broken:implementation")
+    result.assert_outcomes(xfailed=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*[[]cpu] 1 of 1 asked: 0 passed, 1 known deviations, 0 failed"])
+
+
+def test_a_deviation_that_no_longer_happens_fails_the_run(run, pytester):
+    pytester.path.joinpath("deviations.toml").write_text(entry())
+    result = run("--deviations", "deviations.toml", "--device", "cpu")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines([f"*no longer deviates: remove the entry [[]{CLAUSE}] from the deviation file*"])
+
+
+@pytest.mark.parametrize("condition", [{"versions": '"<0.1"'}, {"devices": '["cuda"]'}])
+def test_a_deviation_under_another_condition_is_none(run, pytester, condition):
+    pytester.path.joinpath("deviations.toml").write_text(entry(**condition))
+    result = run("--deviations", "deviations.toml", "--device", "cpu", implementation="broken:implementation")
+    result.assert_outcomes(failed=1)
+
+
+def test_a_run_that_asks_nothing_is_no_success(run):
+    result = run("--device", "cuda")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["nothing was asked of the implementation: this run shows nothing"])
+
+
+def test_selecting_no_test_is_no_success(run):
+    assert run(select=("--pyargs", "conformance", "-k", "nothing_of_this_name")).ret != 0
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_the_report_has_header_records_and_footer(run, pytester, workers):
+    jsonschema = pytest.importorskip("jsonschema")
+    run("--report", "report.jsonl", *workers)
+    lines = [json.loads(line) for line in pytester.path.joinpath("report.jsonl").read_text().splitlines()]
+    assert [line["kind"] for line in lines][0::len(lines) - 1] == ["header", "footer"]
+    records = {(r["clause"], r["device"]): r["outcome"] for r in lines if r["kind"] == "record"}
+    assert records[CLAUSE, "cpu"] == "passed" and records[CLAUSE, "cuda"] == "not run"
+    assert lines[-1]["records"] == len(lines) - 2
+    from conformance.report import schema
+
+    for line in lines:
+        jsonschema.validate(line, schema())
+
+
+def test_an_interrupted_write_leaves_no_half_report(tmp_path, monkeypatch):
+    from conformance import report
+
+    target = tmp_path / "report.jsonl"
+    target.write_text("old")
+    run = report.Run("a", "1", "3", "p", "quick", "0", ("cpu",), {})
+    monkeypatch.setattr(report.json, "dumps", lambda *a, **k: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        report.write(run, target)
+    assert target.read_text() == "old"
+
+
+def test_ci_draws_the_same_every_time(run):
+    assert "seed derandomized" in run("--profile", "ci").stdout.str()
+
+
+def test_a_failure_is_found_by_the_plain_call_too():
+    namespace = {}
+    exec(BROKEN, namespace)
+    from conformance import contract
+    from conformance.check import check
+
+    record = check(contract.load()[CLAUSE], namespace["implementation"])
+    assert record.outcome == "failed" and record.device == "cpu"
+    assert check(contract.CLAUSES[CLAUSE], namespace["good"]).outcome == "passed"
+
+
+# --- other people's runs
+
+
+@pytest.fixture
+def foreign(pytester, monkeypatch):
+    """A project that has nothing to do with the suite, in an environment where the entry point is installed."""
+    root = __file__.rpartition("/selftests/")[0]
+    monkeypatch.setenv("PYTHONPATH", root)
+    pytester.makepyfile(
+        test_own="""
+        import sys
+
+        def test_nothing_of_the_suite_is_loaded(request):
+            assert not [name for name in sys.modules if name.startswith("conformance") and name != "conformance"
+                        and name != "conformance.entry"]
+            assert "strategies" not in sys.modules
+            assert not any("implementation" in str(o) for o in vars(request.config.option))
+        """
+    )
+    return lambda *arguments: pytester.runpytest_subprocess(
+        "-p", "conformance.entry", "-p", "no:xdist", *arguments, timeout=60
+    )
+
+
+def test_a_foreign_run_does_not_notice_the_entry_point(foreign):
+    foreign().assert_outcomes(passed=1)
+
+
+def test_a_foreign_run_with_strict_markers_and_options_of_the_same_name_is_unharmed(foreign, pytester):
+    pytester.makeconftest("def pytest_addoption(parser): parser.addoption('--profile'); parser.addoption('--device')")
+    foreign("--strict-markers", "--strict-config", "--profile", "x", "--device", "y").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (("--pyargs", "conformance"), True),
+        (("--pyargs", "conformance.suite.test_modes"), True),
+        (("--implementation=torch",), True),
+        (("--implementation", "x:y"), True),
+        (("tests/conformance", "-n", "2"), False),
+        (("-k", "conformance_of_mine"), False),
+        ((), False),
+    ],
+)
+def test_what_counts_as_asking_for_the_suite(arguments, expected):
+    from conformance.entry import asked
+
+    assert asked(arguments) is expected
+
