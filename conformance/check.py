@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import hypothesis
+import pytest
 
 from conformance.contract import Clause
 from conformance.implementation import Absent, Implementation
@@ -64,7 +65,7 @@ def check(
         clause.test()(implementation=implementation, device=device)
     except Absent as absent:
         outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         outcome, reason = "failed", f"{type(error).__name__}: {error}"
     finally:
         hypothesis.settings.load_profile(previous)

@@ -41,14 +41,10 @@ def everywhere(module: ModuleModel, hooks: Iterable[bp.Hook]) -> None:
 
 @dataclass
 class Backward:
-    """What calling a chain of linear layers and running backward from the sum of its output gives.
-
-    Attributes:
-        output: of the call.
-        grads: of the input (under "input") and of every parameter, by path.
-        received: of every module, the gradients (of its input, of its output) that its first backward hook is given.
-        log: (hook name, path) in the order in which backward pre-hooks and backward hooks fire.
-    """
+    """What calling a chain of linear layers and running backward from the sum of its output gives. Attributes: output:
+    of the call. grads: of the input (under "input") and of every parameter, by path. received: of every module, the
+    gradients (of its input, of its output) that its first backward hook is given. log: (hook name, path) in the order
+    in which backward pre-hooks and backward hooks fire."""
 
     output: Rows = field(default_factory=list)
     grads: dict[str, Rows] = field(default_factory=dict)
@@ -98,9 +94,13 @@ def _linear(module: ModuleModel, rows: Rows, result: Backward) -> tuple[Rows, Ca
 
     def step(grad: Rows) -> Rows:
         result.grads[join(module.path, "weight")] = [
-            [sum(g[o] * x[i] for g, x in zip(grad, rows)) for i in range(len(weight[o]))] for o in range(len(weight))
+            [sum(g[o] * x[i] for g, x in zip(grad, rows, strict=True)) for i in range(len(weight[o]))]
+            for o in range(len(weight))
         ]
         result.grads[join(module.path, "bias")] = [[sum(g[o] for g in grad) for o in range(len(weight))]]
         return [[sum(g[o] * weight[o][i] for o in range(len(weight))) for i in range(len(weight[0]))] for g in grad]
 
-    return [[sum(w * x for w, x in zip(ws, row)) + b for ws, b in zip(weight, bias)] for row in rows], step
+    return [
+        [sum(w * x for w, x in zip(ws, row, strict=True)) + b for ws, b in zip(weight, bias, strict=False)]
+        for row in rows
+    ], step

@@ -9,6 +9,13 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 
+#: What an implementation needs for recorded forward pre-hooks and forward hooks with every option.
+OPTIONS = tuple(
+    f"Module.register_forward_{kind}({option})"
+    for kind in ("pre_hook", "hook")
+    for option in ("prepend", "with_kwargs")
+)
+
 
 def _hook(kinds: Sequence[str], prepend: bool, with_kwargs: bool, adds: bool, name: str, bits: int) -> bp.Hook:
     return bp.Hook(
@@ -32,13 +39,8 @@ def hooks(
     min_size: int = 1,
     max_size: int = 4,
 ) -> st.SearchStrategy[tuple[bp.Hook, ...]]:
-    """Recorded hooks of these kinds, named own0, own1, ...
-
-    Args:
-        kinds: as in ``bp.Hook``.
-        prepend, with_kwargs, adds: whether hooks may use that option.
-        min_size, max_size: how many.
-    """
+    """Recorded hooks of these kinds, named own0, own1, ... Args: kinds: as in ``bp.Hook``. prepend, with_kwargs, adds:
+    whether hooks may use that option. min_size, max_size: how many."""
 
     def make(numbers: list[int]) -> tuple[bp.Hook, ...]:
         return tuple(_hook(kinds, prepend, with_kwargs, adds, f"own{i}", bits) for i, bits in enumerate(numbers))
@@ -49,13 +51,9 @@ def hooks(
 def linears(
     *kinds: str, prepend: bool = True, adds: bool = True, min_hooks: int = 1
 ) -> st.SearchStrategy[bp.Blueprint]:
-    """A Sequential of one to three layers, each a Linear(2, 2), or a Sequential of one and an Identity.
-
-    Args:
-        kinds: of the recorded hooks on its modules; none means no hooks.
-        prepend, adds: whether hooks may use that option.
-        min_hooks: on the Sequential itself.
-    """
+    """A Sequential of one to three layers, each a Linear(2, 2), or a Sequential of one and an Identity. Args: kinds: of
+    the recorded hooks on its modules; none means no hooks. prepend, adds: whether hooks may use that option. min_hooks:
+    on the Sequential itself."""
 
     def grow(layers: list[tuple[int, bool, list[int]]], own: list[int]) -> bp.Blueprint:
         numbers = count()

@@ -83,11 +83,12 @@ class Torch(Implementation):
             _tags.pop()
 
 
-# torch.serialization.register_package is the documented way to tag storages: 0 is asked before torch's own taggers.
+# torch.serialization.register_package is the documented way to tag storages: 0 is asked before torch's own taggers. Like
+# theirs, the tag is a new string each time, so that pickle writes the very bytes that a file from that device has.
 _tags: list[str] = []
 torch.serialization.register_package(
     0,
-    lambda storage: _tags[-1] if _tags and storage.device.type == "cpu" else None,
+    lambda storage: str(torch.device(_tags[-1])) if _tags and storage.device.type == "cpu" else None,
     lambda storage, location: None,
 )
 

@@ -9,13 +9,10 @@ from conformance import echo, model
 from conformance.contract import OBSERVED, clause, given
 from conformance.model_hooks import approximately
 from strategies import callables
-from strategies.hooks import hooks
+from strategies.hooks import OPTIONS, hooks
 from strategies.inputs import arguments, keywords, rows, values
 
 MODULES_NOTE = "https://docs.pytorch.org/docs/stable/notes/modules.html"
-OPTIONS = tuple(
-    f"Module.register_forward_{kind}({option})" for kind in ("pre_hook", "hook") for option in ("prepend", "with_kwargs")
-)
 
 
 @clause(
@@ -94,7 +91,8 @@ def test_forward_called_directly_runs_none_of_the_module_s_own_hooks(implementat
 )
 @given(kinds=st.lists(st.sampled_from(("forward_pre", "forward")), min_size=1, max_size=5))
 def test_a_call_runs_pre_hooks_then_forward_then_forward_hooks(implementation, device, kinds):
-    """A call runs the forward pre-hooks, then forward, then the forward hooks, in whatever order they were registered."""
+    """A call runs the forward pre-hooks, then forward, then the forward hooks, in whatever order they were
+    registered."""
     log = []
 
     class Net(implementation.Module):
@@ -112,15 +110,15 @@ def test_a_call_runs_pre_hooks_then_forward_then_forward_hooks(implementation, d
 @clause(
     "calls/whole-tree-with-hooks",
     "torch.nn.Module.forward",
-    "one should call the :class:`Module` instance afterwards instead of this since the former takes care of running the "
-    "registered hooks",
+    "one should call the :class:`Module` instance afterwards instead of this since the former takes care of running "
+    "the registered hooks",
     since="2.0",
     needs=OPTIONS,
 )
 @given(blueprint=callables(hooks=True), rows=rows())
 def test_a_call_of_a_tree_runs_every_hook_on_its_way(implementation, device, blueprint, rows):
-    """A call of a tree runs the hooks of every module that is called, once per visit of a shared module, and computes what
-    the layers and the hooks' results say."""
+    """A call of a tree runs the hooks of every module that is called, once per visit of a shared module, and computes
+    what the layers and the hooks' results say."""
     subject = implementation.build(blueprint, device)
     subject.module.eval()
     output = subject.module(implementation.tensor(rows, device=device))
@@ -137,8 +135,8 @@ def test_a_call_of_a_tree_runs_every_hook_on_its_way(implementation, device, blu
 )
 @given(in_hook=st.booleans(), count=st.integers(1, 3))
 def test_an_exception_reaches_the_caller_and_no_forward_hook_runs(implementation, device, in_hook, count):
-    """An exception raised by a forward pre-hook or by forward reaches the caller unchanged, no forward hook runs, and the
-    next call is a normal one."""
+    """An exception raised by a forward pre-hook or by forward reaches the caller unchanged, no forward hook runs, and
+    the next call is a normal one."""
     error, log = ValueError("stop"), []
     failing = [True]
 
@@ -173,7 +171,8 @@ def test_an_exception_reaches_the_caller_and_no_forward_hook_runs(implementation
 )
 @given(kind=st.sampled_from(("Module", "ModuleList", "ModuleDict")), args=arguments())
 def test_a_module_without_a_forward_raises_not_implemented_error(implementation, device, kind, args):
-    """Calling a module whose class defines no forward raises NotImplementedError; ModuleList and ModuleDict are such."""
+    """Calling a module whose class defines no forward raises NotImplementedError; ModuleList and ModuleDict are
+    such."""
     module = getattr(implementation, kind)()
     with pytest.raises(NotImplementedError):
         module(*args)

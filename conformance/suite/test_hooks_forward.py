@@ -26,14 +26,14 @@ BOTH = (PRE_HOOKS, HOOKS)
 @clause(
     "hooks_forward/pre_hook-receives-positional-arguments",
     PRE,
-    "the input contains only the positional arguments given to the module. Keyword arguments won't be passed to the hooks "
-    "and only to the ``forward``.",
+    "the input contains only the positional arguments given to the module. Keyword arguments won't be passed to the "
+    "hooks and only to the ``forward``.",
     needs=PRE_HOOKS,
 )
 @given(args=arguments(), kwargs=keywords())
 def test_a_pre_hook_receives_the_positional_arguments_as_a_tuple(implementation, device, args, kwargs):
-    """A forward pre-hook is called as hook(module, args) with the positional arguments as a tuple; keyword arguments reach
-    forward only."""
+    """A forward pre-hook is called as hook(module, args) with the positional arguments as a tuple; keyword arguments
+    reach forward only."""
     module, seen = echo.define(implementation.Module)(), []
     module.register_forward_pre_hook(lambda *given: seen.append(given))
     assert module(*args, **kwargs) == (args, kwargs)
@@ -79,7 +79,8 @@ def test_a_tuple_returned_by_a_pre_hook_replaces_the_arguments(implementation, d
 )
 @given(args=arguments(), changed=single_values())
 def test_a_single_value_returned_by_a_pre_hook_becomes_the_only_argument(implementation, device, args, changed):
-    """A value that is neither None nor a tuple, returned by a forward pre-hook, becomes the only positional argument."""
+    """A value that is neither None nor a tuple, returned by a forward pre-hook, becomes the only positional
+    argument."""
     module = echo.define(implementation.Module)()
     module.register_forward_pre_hook(lambda module, args: changed)
     assert module(*args) == ((changed,), {})
@@ -142,7 +143,8 @@ def test_with_kwargs_a_pre_hook_that_returns_no_pair_is_an_error(implementation,
 )
 @given(args=arguments(), pre=st.lists(values(), min_size=1, max_size=3), post=st.lists(values(), max_size=3))
 def test_each_hook_sees_what_the_hooks_before_it_returned(implementation, device, args, pre, post):
-    """Each forward pre-hook receives the arguments, and each forward hook the output, as the hooks before it left them."""
+    """Each forward pre-hook receives the arguments, and each forward hook the output, as the hooks before it left
+    them."""
     module, seen = echo.define(implementation.Module)(), []
     for value in pre:
         module.register_forward_pre_hook(lambda module, args, value=value: seen.append(args) or (*args, value))
@@ -163,8 +165,8 @@ def test_each_hook_sees_what_the_hooks_before_it_returned(implementation, device
 )
 @given(args=arguments(), kwargs=keywords())
 def test_a_forward_hook_receives_args_and_output(implementation, device, args, kwargs):
-    """A forward hook is called as hook(module, args, output) after forward, without the keyword arguments; None leaves the
-    output."""
+    """A forward hook is called as hook(module, args, output) after forward, without the keyword arguments; None leaves
+    the output."""
     module, seen = echo.define(implementation.Module)(), []
     module.register_forward_hook(lambda *given: seen.append(given))
     assert module(*args, **kwargs) == (args, kwargs)
@@ -223,8 +225,8 @@ def test_forward_hooks_see_the_arguments_that_forward_received(implementation, d
 @clause(
     "hooks_forward/hook-changes-input-too-late",
     POST,
-    "It can modify the input inplace but it will not have effect on forward since this is called after :func:`forward` is "
-    "called.",
+    "It can modify the input inplace but it will not have effect on forward since this is called after "
+    ":func:`forward` is called.",
     needs=HOOKS,
 )
 @given(fill=fills(), rows=rows(), changed=rows())
@@ -359,8 +361,8 @@ class Stop(Exception):
 def test_an_always_call_hook_runs_once_wherever_an_exception_is_raised(
     implementation, device, where, args, kwargs, with_kwargs
 ):
-    """A forward hook registered with always_call=True runs exactly once per call, also when a hook or forward raises, and
-    the exception still reaches the caller."""
+    """A forward hook registered with always_call=True runs exactly once per call, also when a hook or forward raises,
+    and the exception still reaches the caller."""
     error, caught, seen = Stop(where), None, []
 
     def stop(here):
@@ -418,8 +420,8 @@ def test_an_always_call_hook_runs_when_a_base_exception_is_raised(implementation
 )
 @given(count=st.integers(1, 3))
 def test_an_error_in_an_always_call_hook_gives_way_to_the_one_under_way(implementation, device, count):
-    """While an exception of forward is under way, one raised by an always_call hook is silenced, and the always_call hooks
-    after it still run."""
+    """While an exception of forward is under way, one raised by an always_call hook is silenced, and the always_call
+    hooks after it still run."""
     log = []
 
     class Net(implementation.Module):

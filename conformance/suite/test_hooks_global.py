@@ -14,7 +14,7 @@ from conformance import echo, model
 from conformance.contract import OBSERVED, clause, given
 from conformance.model_hooks import approximately, backward, everywhere
 from strategies import callables, names, tensors
-from strategies.hooks import hooks, linears
+from strategies.hooks import OPTIONS, hooks, linears
 from strategies.inputs import arguments, keywords, rows, single_values, values
 
 MODULE = "torch.nn.modules.module"
@@ -22,9 +22,6 @@ PRE = f"{MODULE}.register_module_forward_pre_hook"
 POST = f"{MODULE}.register_module_forward_hook"
 GLOBAL_PRE = "register_module_forward_pre_hook"
 GLOBAL = "register_module_forward_hook"
-OPTIONS = tuple(
-    f"Module.register_forward_{kind}({option})" for kind in ("pre_hook", "hook") for option in ("prepend", "with_kwargs")
-)
 
 
 @contextlib.contextmanager
@@ -142,8 +139,8 @@ def test_global_forward_hooks_fire_before_the_module_s_own(implementation, devic
 @clause(
     "hooks_global/pre_hook-receives-positional-arguments",
     PRE,
-    "The input contains only the positional arguments given to the module. Keyword arguments won't be passed to the hooks "
-    "and only to the ``forward``.",
+    "The input contains only the positional arguments given to the module. Keyword arguments won't be passed to the "
+    "hooks and only to the ``forward``.",
     since="1.5",
     needs=GLOBAL_PRE,
 )
@@ -166,8 +163,8 @@ def test_a_global_pre_hook_receives_the_positional_arguments(implementation, dev
 )
 @given(args=arguments(), kwargs=keywords(), changed=st.one_of(arguments(), single_values()))
 def test_what_a_global_pre_hook_returns_replaces_the_arguments(implementation, device, args, kwargs, changed):
-    """A tuple that a global forward pre-hook returns replaces the positional arguments; any other value but None becomes
-    the only one."""
+    """A tuple that a global forward pre-hook returns replaces the positional arguments; any other value but None
+    becomes the only one."""
     module = echo.define(implementation.Module)()
     with installed(implementation, "forward_pre", lambda module, args: changed):
         output = module(*args, **kwargs)
@@ -177,8 +174,8 @@ def test_what_a_global_pre_hook_returns_replaces_the_arguments(implementation, d
 @clause(
     "hooks_global/hook-receives-args-and-output",
     POST,
-    "The input contains only the positional arguments given to the module. Keyword arguments won't be passed to the hooks "
-    "and only to the ``forward``.",
+    "The input contains only the positional arguments given to the module. Keyword arguments won't be passed to the "
+    "hooks and only to the ``forward``.",
     since="1.5",
     needs=GLOBAL,
 )
@@ -326,9 +323,7 @@ def test_global_backward_hooks_fire_on_every_module_before_its_own(implementatio
     ),
     rows=rows(),
 )
-def test_global_backward_pre_hooks_fire_on_every_module_before_its_own(
-    implementation, device, blueprint, common, rows
-):
+def test_global_backward_pre_hooks_fire_on_every_module_before_its_own(implementation, device, blueprint, common, rows):
     """A global full backward pre-hook fires for every module in the backward pass, before the module's own, and what it
     returns replaces grad_output."""
     subject = implementation.build(blueprint, device)
@@ -361,11 +356,11 @@ def test_a_module_registration_hook_sees_every_child(implementation, device, key
         return others[keys.index(name)] if replace else None
 
     with installed(implementation, "module_registration", record):
-        for i, (name, child) in enumerate(zip(keys, children)):
+        for i, (name, child) in enumerate(zip(keys, children, strict=True)):
             register = (parent.add_module, parent.register_module, lambda *given: setattr(parent, *given))
             register[ways // 3**i % 3](name, child)
-    assert seen == [(parent, name, child) for name, child in zip(keys, children)]
-    assert list(parent.named_children()) == list(zip(keys, others if replace else children))
+    assert seen == [(parent, name, child) for name, child in zip(keys, children, strict=True)]
+    assert list(parent.named_children()) == list(zip(keys, others if replace else children, strict=True))
 
 
 @clause(
@@ -381,8 +376,8 @@ def test_a_module_registration_hook_sees_every_child(implementation, device, key
     replace=st.booleans(),
 )
 def test_a_buffer_registration_hook_sees_every_buffer(implementation, device, keys, buffer, replace):
-    """A buffer registration hook is called as hook(module, name, buffer) for every register_buffer, also of None; a buffer
-    that it returns is registered instead."""
+    """A buffer registration hook is called as hook(module, name, buffer) for every register_buffer, also of None; a
+    buffer that it returns is registered instead."""
     module, seen = implementation.Module(), []
     given = [buffer and implementation.make(buffer, device) for _ in keys]
     others = [implementation.tensor([1.0], device=device) for _ in keys]
@@ -392,10 +387,10 @@ def test_a_buffer_registration_hook_sees_every_buffer(implementation, device, ke
         return others[keys.index(name)] if replace else None
 
     with installed(implementation, "buffer_registration", record):
-        for name, tensor in zip(keys, given):
+        for name, tensor in zip(keys, given, strict=True):
             module.register_buffer(name, tensor)
-    assert seen == [(module, name, id(tensor)) for name, tensor in zip(keys, given)]
-    for name, tensor in zip(keys, others if replace else given):
+    assert seen == [(module, name, id(tensor)) for name, tensor in zip(keys, given, strict=True)]
+    for name, tensor in zip(keys, others if replace else given, strict=True):
         assert getattr(module, name) is tensor
 
 
@@ -420,12 +415,14 @@ def test_a_parameter_registration_hook_sees_every_parameter(implementation, devi
         return others[keys.index(name)] if replace else None
 
     with installed(implementation, "parameter_registration", record):
-        for i, (name, param) in enumerate(zip(keys, given)):
+        for i, (name, param) in enumerate(zip(keys, given, strict=True)):
             register = (module.register_parameter, lambda *given: setattr(module, *given))
             register[ways >> i & 1](name, param)
-    assert seen == [(module, name, id(param)) for name, param in zip(keys, given)]
+    assert seen == [(module, name, id(param)) for name, param in zip(keys, given, strict=True)]
     expected = others if replace else given
-    assert [(name, id(param)) for name, param in module.named_parameters()] == list(zip(keys, map(id, expected)))
+    assert [(name, id(param)) for name, param in module.named_parameters()] == list(
+        zip(keys, map(id, expected), strict=True)
+    )
 
 
 @clause(

@@ -11,14 +11,11 @@ from conformance import echo, model
 from conformance.contract import OBSERVED, clause, given, untested
 from conformance.model_hooks import approximately, backward
 from strategies import callables
-from strategies.hooks import hooks, linears
+from strategies.hooks import OPTIONS, hooks, linears
 from strategies.inputs import rows
 
 REMOVE = "a handle that can be used to remove the added hook by calling ``handle.remove()``"
 FORWARD_KINDS = ("forward_pre", "forward")
-OPTIONS = tuple(
-    f"Module.register_forward_{kind}({option})" for kind in ("pre_hook", "hook") for option in ("prepend", "with_kwargs")
-)
 BOTH = ("Module.register_forward_pre_hook", "Module.register_forward_hook")
 
 
@@ -40,8 +37,8 @@ def remove_some(subject, choice):
 )
 @given(blueprint=callables(hooks=True), own=hooks(*FORWARD_KINDS), choice=st.integers(0, 1023), rows=rows())
 def test_removing_some_forward_hooks_leaves_the_others_in_order(implementation, device, blueprint, own, choice, rows):
-    """handle.remove() removes the forward pre-hook or forward hook that the handle was returned for; the other hooks still
-    fire, in their order."""
+    """handle.remove() removes the forward pre-hook or forward hook that the handle was returned for; the other hooks
+    still fire, in their order."""
     subject, log = implementation.build(blueprint.replace(hooks=own), device), []
     subject.module.eval()
     remove_some(subject, choice)
@@ -63,8 +60,8 @@ def test_removing_some_forward_hooks_leaves_the_others_in_order(implementation, 
 )
 @given(blueprint=linears("full_backward", "full_backward_pre"), choice=st.integers(0, 1023), rows=rows())
 def test_removing_some_backward_hooks_leaves_the_others_in_order(implementation, device, blueprint, choice, rows):
-    """handle.remove() removes the full backward hook or pre-hook that the handle was returned for; the other hooks still
-    fire, in their order."""
+    """handle.remove() removes the full backward hook or pre-hook that the handle was returned for; the other hooks
+    still fire, in their order."""
     subject = implementation.build(blueprint, device)
     remove_some(subject, choice)
     x = implementation.parameter(implementation.tensor(rows, device=device))

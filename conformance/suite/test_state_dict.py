@@ -1,0 +1,413 @@
+"""state_dict(): which entries it has, in which order, what their values are, and the hooks around it."""
+
+from __future__ import annotations
+
+import warnings
+from collections import OrderedDict
+
+import pytest
+from hypothesis import strategies as st
+
+from conformance import blueprint as bp
+from conformance import model
+from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.model_state import chosen, extended, prefixes, readings, refilled
+from conformance.nesting import nest
+from strategies import blueprints, fills, parameters
+from strategies.state import name_paths, picks
+
+STATE_DICT = "torch.nn.Module.state_dict"
+NOTE = "https://docs.pytorch.org/docs/stable/notes/serialization.html"
+PRE_HOOKS = "Module.register_state_dict_pre_hook"
+POST_HOOKS = "Module.register_state_dict_post_hook"
+
+
+@clause(
+    "state_dict/parameters-and-persistent-buffers",
+    STATE_DICT,
+    "Both parameters and persistent buffers (e.g. running averages) are included. Keys are corresponding parameter and "
+    "buffer names.",
+)
+@given(blueprint=blueprints())
+def test_state_dict_has_a_key_for_every_name_of_a_parameter_or_persistent_buffer(implementation, device, blueprint):
+    """The keys of state_dict() are exactly the dotted names of the parameters and persistent buffers of the tree; a
+    shared one is there under every name."""
+    subject = implementation.build(blueprint, device)
+    assert sorted(subject.module.state_dict()) == sorted(key for key, _ in subject.model.state_dict())
+
+
+@clause(
+    "state_dict/keys-follow-registration-order",
+    NOTE,
+    "OrderedDict([('weight', tensor([1., 1., 1.])), ('bias', tensor([0., 0., 0.])), ('running_mean', tensor([0., 0., "
+    "0.]))",
+    severity=RECOMMENDED,
+)
+@given(blueprint=blueprints())
+def test_keys_are_own_parameters_then_own_buffers_then_those_of_each_child(implementation, device, blueprint):
+    """state_dict() lists a module's own parameters, then its own buffers, then the entries of each child, each in
+    registration order."""
+    subject = implementation.build(blueprint, device)
+    assert list(subject.module.state_dict()) == [key for key, _ in subject.model.state_dict()]
+
+
+@clause(
+    "state_dict/values-are-those-of-the-tensors",
+    STATE_DICT,
+    "Return a dictionary containing references to the whole state of the module.",
+)
+@given(blueprint=blueprints())
+def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, device, blueprint):
+    """Every entry of state_dict() has the shape, dtype and values of the parameter or buffer of that name."""
+    subject = implementation.build(blueprint, device)
+    observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
+    assert observed == readings(subject.model.state())
+
+
+@clause(
+    "state_dict/non_persistent-buffers-absent",
+    "torch.nn.Module.register_buffer",
+    "The only difference between a persistent buffer and a non-persistent buffer is that the latter will not be a "
+    "part of this module's :attr:`state_dict`.",
+    since="1.6",
+    needs="Module.register_buffer(persistent)",
+)
+@given(blueprint=blueprints(), fill=fills(), names=name_paths())
+def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device, blueprint, fill, names):
+    """A buffer registered with persistent=False is not part of the state_dict of its module, nor of any module
+    above."""
+    subject = implementation.build(blueprint, device)
+    buffer = implementation.make(bp.Tensor((2,), fill=fill), device)
+    implementation.register_buffer(subject.module, "own_buffer", buffer, persistent=False)
+    root = nest(implementation.Module, names, subject.module)
+    prefix = "".join(f"{name}." for name in names)
+    assert sorted(root.state_dict()) == sorted(key for key, _ in subject.model.state_dict(prefix))
+
+
+@clause(
+    "state_dict/none-entries-absent",
+    STATE_DICT,
+    "Parameters and buffers set to ``None`` are not included.",
+)
+@given(blueprint=blueprints(), parameter=parameters(), fill=fills())
+def test_parameters_and_buffers_set_to_none_are_not_included(implementation, device, blueprint, parameter, fill):
+    """A parameter or buffer that is registered as None, or set to None later, has no key in state_dict()."""
+    slots = {"no_parameter": bp.Empty("parameter"), "no_buffer": bp.Empty("buffer")}
+    tensors = {"own_parameter": parameter, "own_buffer": bp.Buffer((2,), fill=fill)}
+    subject = implementation.build(extended(blueprint, **slots, **tensors), device)
+    expected = {key for key, _ in subject.model.state_dict()}
+    assert set(subject.module.state_dict()) == expected
+    subject.module.own_parameter = None
+    subject.module.own_buffer = None
+    assert set(subject.module.state_dict()) == expected - {"own_parameter", "own_buffer"}
+
+
+@clause(
+    "state_dict/values-alias-the-module",
+    STATE_DICT,
+    "The returned object is a shallow copy. It contains references to the module's parameters and buffers.",
+)
+@given(blueprint=blueprints(), parameter=parameters())
+def test_a_write_into_the_module_shows_in_the_state_dict_and_back(implementation, device, blueprint, parameter):
+    """The values of state_dict() share memory with the module's tensors: a write into one is seen in the other."""
+    subject = implementation.build(extended(blueprint, own=parameter), device)
+    state = subject.module.state_dict()
+    other = model.of(refilled(subject.blueprint))
+    for path, tensor in other.tensors().items():
+        implementation.write(subject[path], tensor.values())
+    assert {key: implementation.read(value) for key, value in state.items()} == readings(other.state())
+    for key, tensor in subject.model.state().items():
+        implementation.write(state[key], tensor.values())
+    saved = {path for _, path in subject.model.state_dict()}
+    assert {path: implementation.read(subject[path]) for path in saved} == {
+        path: reading for path, reading in subject.expected_readings().items() if path in saved
+    }
+
+
+@clause(
+    "state_dict/entries-may-be-edited",
+    STATE_DICT,
+    "The returned object is a shallow copy.",
+)
+@given(blueprint=blueprints(), parameter=parameters(), which=picks(), fill=fills())
+def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, device, blueprint, parameter, which, fill):
+    """Removing, replacing and adding entries of the returned dictionary changes nothing in the module."""
+    subject = implementation.build(extended(blueprint, own=parameter), device)
+    state = subject.module.state_dict()
+    for key in chosen(state, which):
+        state[key] = implementation.make(bp.Tensor((2,), fill=fill), device)
+    state["absent"] = state.pop("own")
+    assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
+    observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
+    assert observed == readings(subject.model.state())
+
+
+@clause(
+    "state_dict/values-are-detached",
+    STATE_DICT,
+    "by default the :class:`~torch.Tensor` s returned in the state dict are detached from autograd.",
+)
+@given(blueprint=blueprints(), fill=fills())
+def test_by_default_no_value_requires_gradients(implementation, device, blueprint, fill):
+    """By default no value of state_dict() requires gradients, while the module's parameters still do."""
+    subject = implementation.build(extended(blueprint, own=bp.Parameter((2,), fill=fill)), device)
+    state = subject.module.state_dict()
+    assert [key for key, value in state.items() if implementation.requires_grad(value)] == []
+    assert implementation.requires_grad(subject["own"])
+
+
+@clause(
+    "state_dict/keep_vars-gives-the-own-objects",
+    STATE_DICT,
+    "If it's set to ``True``, detaching will not be performed.",
+    needs="Module.state_dict(keep_vars)",
+)
+@given(blueprint=blueprints())
+def test_keep_vars_gives_the_parameters_and_buffers_themselves(implementation, device, blueprint):
+    """The values of state_dict(keep_vars=True) are the module's own parameters and buffers, the very objects."""
+    subject = implementation.build(blueprint, device)
+    assert sorted(subject.named(subject.module.state_dict(keep_vars=True).items())) == sorted(
+        subject.model.state_dict()
+    )
+
+
+@clause(
+    "state_dict/prefix-before-every-key",
+    STATE_DICT,
+    "a prefix added to parameter and buffer names to compose the keys in state_dict.",
+    needs="Module.state_dict(prefix)",
+)
+@given(blueprint=blueprints(), prefix=st.sampled_from(("", "a", "a.", "module.", "model.encoder.0.", "weight")))
+def test_prefix_is_put_literally_before_every_key(implementation, device, blueprint, prefix):
+    """state_dict(prefix=p) puts p, as it stands, before every key; a dot after it must be part of it."""
+    subject = implementation.build(blueprint, device)
+    observed = subject.module.state_dict(prefix=prefix)
+    assert sorted(observed) == sorted(prefix + key for key, _ in subject.model.state_dict())
+
+
+@clause(
+    "state_dict/destination-is-updated-and-returned",
+    STATE_DICT,
+    "If provided, the state of module will be updated into the dict and the same object is returned.",
+    since="1.12",
+    needs="Module.state_dict(destination)",
+)
+@given(blueprint=blueprints(), parameter=parameters(), ordered=st.booleans())
+def test_destination_is_updated_and_returned(implementation, device, blueprint, parameter, ordered):
+    """state_dict(destination=d) writes the entries into d, over entries of equal key, keeps d's others, and returns
+    d."""
+    subject = implementation.build(extended(blueprint, own=parameter), device)
+    destination = (OrderedDict if ordered else dict)(absent="kept", own="replaced")
+    assert subject.module.state_dict(destination=destination) is destination
+    assert destination.pop("absent") == "kept"
+    assert {key: implementation.read(value) for key, value in destination.items()} == readings(subject.model.state())
+
+
+@clause(
+    "state_dict/new-ordered_dict-by-default",
+    STATE_DICT,
+    "Otherwise, an ``OrderedDict`` will be created and returned.",
+)
+@given(blueprint=blueprints())
+def test_without_destination_each_call_returns_a_new_ordered_dict(implementation, device, blueprint):
+    """Without destination, each call of state_dict() returns a new OrderedDict."""
+    subject = implementation.build(blueprint, device)
+    first, second = subject.module.state_dict(), subject.module.state_dict()
+    assert isinstance(first, OrderedDict)
+    assert first is not second and list(first) == list(second)
+
+
+@clause(
+    "state_dict/positional-arguments-in-order",
+    STATE_DICT,
+    "Currently ``state_dict()`` also accepts positional arguments for ``destination``, ``prefix`` and ``keep_vars`` "
+    "in order.",
+    needs=("Module.state_dict(destination)", "Module.state_dict(prefix)", "Module.state_dict(keep_vars)"),
+)
+@given(blueprint=blueprints(), keep_vars=st.booleans(), prefix=st.sampled_from(("", "a.")))
+def test_positional_arguments_are_destination_prefix_keep_vars(implementation, device, blueprint, keep_vars, prefix):
+    """state_dict(d, p, k) does what state_dict(destination=d, prefix=p, keep_vars=k) does."""
+    subject = implementation.build(blueprint, device)
+    destination = OrderedDict()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the form is deprecated, and may say so
+        assert subject.module.state_dict(destination, prefix, keep_vars) is destination
+    assert sorted(destination) == sorted(key for key, _ in subject.model.state_dict(prefix))
+    followed = {key for key, value in destination.items() if implementation.requires_grad(value)}
+    expected = {prefix + key for key, tensor in subject.model.state().items() if tensor.requires_grad}
+    assert followed == (expected if keep_vars else set())
+
+
+@clause(
+    "state_dict/save_to_state_dict-of-subclasses",
+    "torch.nn.Module._save_to_state_dict",
+    "In rare cases, subclasses can achieve class-specific behavior by overriding this method with custom logic.",
+    needs="Module._save_to_state_dict",
+)
+@given(names=name_paths(), parameter=parameters(), fill=fills())
+def test_a_subclass_may_write_its_own_entries_into_the_state_dict(implementation, device, names, parameter, fill):
+    """Where a subclass overrides _save_to_state_dict(destination, prefix, keep_vars), state_dict() holds what it
+    writes, at any depth."""
+
+    class Net(implementation.Module):
+        def _save_to_state_dict(self, destination, prefix, keep_vars):
+            super()._save_to_state_dict(destination, prefix, keep_vars)
+            destination[prefix + "more"] = more
+
+    more = implementation.make(bp.Tensor((2,), fill=fill), device)
+    module = Net()
+    module.own = implementation.parameter(implementation.make(parameter, device), parameter.differentiable)
+    state = nest(implementation.Module, names, module).state_dict()
+    prefix = "".join(f"{name}." for name in names)
+    assert sorted(state) == [f"{prefix}more", f"{prefix}own"]
+    assert state[f"{prefix}more"] is more
+
+
+@clause(
+    "state_dict/metadata-holds-every-version",
+    "source:torch.nn.Module.state_dict",
+    "destination._metadata[prefix[:-1]] = local_metadata",
+    severity=OBSERVED,
+    needs="Module._version",
+)
+@given(blueprint=blueprints())
+def test_the_metadata_of_a_state_dict_names_the_version_of_every_module(implementation, device, blueprint):
+    """The attribute _metadata of a state_dict holds, under the dotted name of every module, its class's _version."""
+    subject = implementation.build(blueprint, device)
+    metadata = subject.module.state_dict()._metadata
+    expected = {name: subject[module.path]._version for name, module in subject.model.walk()}
+    assert {name: entry["version"] for name, entry in metadata.items()} == expected
+
+
+@clause(
+    "state_dict/pre_hook-receives-prefix-and-keep_vars",
+    "torch.nn.Module.register_state_dict_pre_hook",
+    "hook(module, prefix, keep_vars) -> None",
+    since="2.0",
+    needs=PRE_HOOKS,
+)
+@given(blueprint=blueprints(), prefix=st.sampled_from(("", "a.", "module.")), keep_vars=st.booleans())
+def test_a_pre_hook_is_called_for_its_module_at_every_name(implementation, device, blueprint, prefix, keep_vars):
+    """A state_dict pre-hook is called as hook(module, prefix, keep_vars), with the prefix of the keys of its module,
+    also where its module lies below the one whose state_dict() is called, once for each of its names."""
+    subject = implementation.build(blueprint, device)
+    seen = []
+    for module in subject.model.modules():
+        subject[module.path].register_state_dict_pre_hook(lambda *given: seen.append(given))
+    subject.module.state_dict(prefix=prefix, keep_vars=keep_vars)
+    expected = [(path, prefix, keep_vars) for path, prefix in prefixes(subject.model, prefix)]
+    assert sorted((subject.path(module), *rest) for module, *rest in seen) == sorted(expected)
+
+
+@clause(
+    "state_dict/pre_hook-runs-before-collection",
+    "torch.nn.Module.register_state_dict_pre_hook",
+    "The registered hooks can be used to perform pre-processing before the ``state_dict`` call is made.",
+    since="2.0",
+    needs=PRE_HOOKS,
+)
+@given(blueprint=blueprints(), which=st.integers(0, 63), fill=fills())
+def test_what_a_pre_hook_registers_is_in_the_state_dict(implementation, device, blueprint, which, fill):
+    """What a state_dict pre-hook registers on its module is already part of the state_dict being built."""
+    subject = implementation.build(blueprint, device)
+    (chosen_one,) = chosen(subject.model.modules(), [which])
+    late = bp.Buffer((2,), fill=fill)
+
+    def register(module, prefix, keep_vars):
+        module.register_buffer("late", implementation.make(late, device))
+
+    subject[chosen_one.path].register_state_dict_pre_hook(register)
+    state = subject.module.state_dict()
+    added = {prefix + "late" for path, prefix in prefixes(subject.model) if path == chosen_one.path}
+    assert set(state) == {key for key, _ in subject.model.state_dict()} | added
+    assert all(implementation.read(state[key]).flat == late.flat for key in added)
+
+
+@clause(
+    "state_dict/post_hook-sees-the-collected-entries",
+    "torch.nn.Module.register_state_dict_post_hook",
+    "hook(module, state_dict, prefix, local_metadata) -> None",
+    since="2.5",
+    needs=POST_HOOKS,
+)
+@given(blueprint=blueprints())
+def test_a_post_hook_is_called_with_the_entries_of_its_module(implementation, device, blueprint):
+    """A state_dict post-hook is called as hook(module, state_dict, prefix, local_metadata) when all entries of its
+    module and of those below are in state_dict, once for each name of its module."""
+    subject = implementation.build(blueprint, device)
+    seen = []
+
+    def record(module, state_dict, prefix, local_metadata):
+        seen.append((subject.path(module), prefix, sorted(key for key in state_dict if key.startswith(prefix))))
+
+    for module in subject.model.modules():
+        subject[module.path].register_state_dict_post_hook(record)
+    subject.module.state_dict()
+    own = {module.path: module for module in subject.model.modules()}
+    expected = [(path, prefix, sorted(dict(own[path].state_dict(prefix)))) for path, prefix in prefixes(subject.model)]
+    assert sorted(seen) == sorted(expected)
+
+
+@clause(
+    "state_dict/post_hook-edits-the-result",
+    "torch.nn.Module.register_state_dict_post_hook",
+    "The registered hooks can modify the ``state_dict`` inplace.",
+    since="2.5",
+    needs=POST_HOOKS,
+)
+@given(blueprint=blueprints(shared=False), which=st.integers(0, 63))
+def test_what_a_post_hook_changes_in_place_is_in_the_result(implementation, device, blueprint, which):
+    """Entries that a state_dict post-hook renames in place have their new key in the result, whether its module is the
+    root or lies below it; all others are as they were."""
+    subject = implementation.build(blueprint, device)
+    ((path, own),) = chosen(prefixes(subject.model), [which])
+
+    def renamed(key):
+        return f"{own}renamed.{key.removeprefix(own)}" if key.startswith(own) else key
+
+    def rename(module, state_dict, prefix, local_metadata):
+        for key in [key for key in state_dict if key.startswith(prefix)]:
+            state_dict[f"{prefix}renamed.{key.removeprefix(prefix)}"] = state_dict.pop(key)
+
+    subject[path].register_state_dict_post_hook(rename)
+    observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
+    assert observed == {renamed(key): reading for key, reading in readings(subject.model.state()).items()}
+
+
+@clause(
+    "state_dict/post_hook-may-be-a-bound-method",
+    "torch.nn.Module.register_state_dict_post_hook",
+    "It should have the following signature::",
+    since="2.5",
+    needs=POST_HOOKS,
+)
+@given(names=name_paths())
+def test_a_bound_method_of_that_signature_is_a_post_hook(implementation, device, names):
+    """A bound method with the signature (module, state_dict, prefix, local_metadata) is called like any other
+    state_dict post-hook."""
+
+    class Net(implementation.Module):
+        def record(self, module, state_dict, prefix, local_metadata):
+            seen.append((self, module, prefix))
+
+    seen, module = [], Net()
+    module.register_state_dict_post_hook(module.record)
+    nest(implementation.Module, names, module).state_dict()
+    assert seen == [(module, module, "".join(f"{name}." for name in names))]
+
+
+@clause(
+    "state_dict/post_hook-must-return-none",
+    "source:torch.nn.Module.state_dict",
+    "state_dict post-hook must return None",
+    severity=OBSERVED,
+    since="2.5",
+    needs=POST_HOOKS,
+)
+@given(names=name_paths(), result=st.sampled_from((0, "", [], {}, False)))
+def test_a_post_hook_that_returns_a_value_is_refused(implementation, device, names, result):
+    """state_dict() raises RuntimeError where a state_dict post-hook returns anything but None."""
+    module = implementation.Module()
+    module.register_state_dict_post_hook(lambda *given: result)
+    with pytest.raises(RuntimeError, match="state_dict post-hook must return None"):
+        nest(implementation.Module, names, module).state_dict()

@@ -1,0 +1,71 @@
+"""The suite in environments of its own: without torch, and against a framework that is not PyTorch.
+
+Each test makes a fresh virtual environment from the built wheel; without a package index it is skipped, except in CI.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def install(folder: Path, *requirements: str) -> Path:
+    """A fresh environment holding the checkout, as a package, and these requirements; its Python."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    command = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", *requirements]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode and not os.environ.get("CONFORMANCE_CI"):
+        pytest.skip(f"cannot install {' '.join(requirements)}: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return python
+
+
+def run(python: Path, folder: Path, *arguments: str) -> tuple[subprocess.CompletedProcess[str], list[dict]]:
+    """Run the installed suite from an empty folder; what it printed, and its report."""
+    folder.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
+    command = [python, "-m", "pytest", "--pyargs", "conformance", "--report", "report.jsonl", "--device", "cpu", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    report = folder / "report.jsonl"
+    return done, [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The distribution as a user gets it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ROOT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return str(next(folder.glob("*.whl")))
+
+
+def test_the_reference_passes_the_whole_suite_without_torch(wheel, tmp_path):
+    python = install(tmp_path / "venv", wheel)
+    assert subprocess.run([python, "-c", "import torch"], capture_output=True).returncode != 0
+    done, report = run(python, tmp_path / "empty", "--implementation", "reference", "--profile", "ci")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
+    assert outcomes["failed"] == outcomes["deviation"] == 0
+    assert outcomes["passed"] > 0.9 * (sum(outcomes.values()) - outcomes["untested"]), outcomes
+
+
+def test_paddle_gets_a_whole_report(wheel, tmp_path):
+    python = install(tmp_path / "venv", wheel, "paddlepaddle==3.3.1")
+    done, report = run(python, tmp_path / "empty", "--implementation", "paddle", "--profile", "quick", "-n", "2")
+    assert done.returncode in (0, 1), done.stdout[-5000:] + done.stderr[-2000:]
+    assert report[0]["implementation"] == "paddle" and report[0]["version"] == "3.3.1"
+    outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
+    # An honest report: most clauses were asked and most of those hold; what fails is paddle's, and a later entry's.
+    assert outcomes["passed"] > outcomes["failed"] + outcomes["skipped"], outcomes
+    assert "Traceback" not in done.stderr
