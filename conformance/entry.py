@@ -13,8 +13,9 @@ from typing import Any
 def asked(arguments: tuple[str, ...]) -> bool:
     """Whether these command line arguments ask for the conformance suite."""
     return any(
-        argument.partition("::")[0].partition(".")[0] == "conformance" or argument.partition("=")[0] == "--implementation"
-        for argument in arguments
+        argument.partition("=")[0] == "--implementation"
+        or (argument.partition("::")[0].partition(".")[0] == "conformance" and before != "-p")
+        for before, argument in zip(("", *arguments), arguments)
     )
 
 

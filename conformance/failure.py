@@ -6,10 +6,10 @@ import inspect
 import textwrap
 
 from conformance.contract import Clause
-from conformance.implementation import Implementation, Subject
+from conformance.implementation import Subject
 
 
-def explain(clause: Clause, implementation: Implementation, nodeid: str) -> str:
+def explain(clause: Clause, again: str) -> str:
     """The text of a failing clause, for the module that was built last (Hypothesis replays the smallest one last)."""
     parts = [
         f"{clause.id} ({clause.severity})",
@@ -24,5 +24,5 @@ def explain(clause: Clause, implementation: Implementation, nodeid: str) -> str:
     assert clause.function is not None
     body = inspect.getsource(clause.function)
     parts += ["# what was asked of it", textwrap.dedent(body[body.index("def ") :]).rstrip()]
-    parts += ["", f"again: pytest '{nodeid}' --implementation {implementation.name}"]
+    parts += ["", f"again: {again}"]
     return "\n".join(parts)

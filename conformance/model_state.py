@@ -32,6 +32,24 @@ def refilled(blueprint: bp.Blueprint, dtype: str | None = None) -> bp.Blueprint:
     return blueprint.map(change)
 
 
+def moved(blueprint: bp.Blueprint, name: str) -> bp.Blueprint:
+    """The tree as it is written below a child of that name: what it shares is found below the name."""
+
+    def change(member: Any) -> Any:
+        return bp.Shared(f"{name}.{member.path}", member.persistent) if isinstance(member, bp.Shared) else member
+
+    return blueprint.map(change)
+
+
+def plain(blueprint: bp.Blueprint) -> bp.Blueprint:
+    """The same tree with every layer replaced by a Module of the same members."""
+
+    def change(member: Any) -> Any:
+        return bp.Module(dict(member.members)) if getattr(member, "kind", "") in bp.LAYERS else member
+
+    return blueprint.map(change)
+
+
 def chosen(items: Iterable[Item], picks: Iterable[int]) -> list[Item]:
     """The items at these positions, modulo their number, each once and in their own order."""
     found: Sequence[Item] = list(items)

@@ -12,10 +12,11 @@ import pytest
 from conformance import contract, deviations, failure, profiles
 from conformance.check import Record, obstacle
 from conformance.contract import Clause, Severity
-from conformance.implementation import AdapterError, Implementation, find
+from conformance.implementation import AdapterError, Implementation, Subject, find
 from conformance.report import Run, write
 
 DEVICES = ("cpu", "cuda")
+UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
 DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
@@ -46,9 +47,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if profile not in profiles.EXAMPLES:
         raise pytest.UsageError(f"unknown profile {profile!r}: give one of {', '.join(profiles.EXAMPLES)}")
     profiles.use(profile)
-    name = config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
     try:
-        implementation = find(name)
+        implementation = find(_name(config))
         clauses = contract.load()
         own = config.getoption("--deviations")
         path = Path(own) if own else _beside(implementation)
@@ -65,6 +65,11 @@ def pytest_configure(config: pytest.Config) -> None:
     run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), _devices(config), clauses)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Collector(run), "conformance-collector")
+
+
+def _name(config: pytest.Config) -> str:
+    """The implementation asked for, as it was asked for."""
+    return config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
 
 
 def _beside(implementation: Implementation) -> Path | None:
@@ -121,8 +126,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             outcome, reason = found
             item.user_properties.append(("outcome", outcome))
             item.add_marker(pytest.mark.skip(reason=reason))
-        elif clause.severity is Severity.OBSERVED and implementation.contract_version is None:
-            item.add_marker(pytest.mark.xfail(reason="undocumented: observed in PyTorch only", strict=False))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -131,6 +134,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
     clause = _clause(pyfuncitem)
     if clause is None:
         return (yield)
+    Subject.latest = None  # what a failure shows is this case's
     implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
     for deviation in pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ()):
         if deviation.applies(implementation.version, device):
@@ -158,8 +162,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     clause = _clause(item)
     if clause is not None and report.when == "call" and report.failed:
-        report.sections.append(("clause", failure.explain(clause, item.config.stash[SUBJECT], item.nodeid)))
+        if clause.severity is Severity.OBSERVED and item.config.stash[SUBJECT].contract_version is None:
+            report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
+        report.sections.append(("clause", failure.explain(clause, _again(item))))
     return report
+
+
+def _again(item: pytest.Item) -> str:
+    """The command that runs this very case again."""
+    path = item.path.relative_to(Path.cwd()) if item.path.is_relative_to(Path.cwd()) else item.path
+    return f"pytest '{path}::{item.name}' --implementation {_name(item.config)}"
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -184,8 +196,8 @@ class _Collector:
 
 def _outcome(report: pytest.TestReport, skipped: str) -> tuple[str, str]:
     if hasattr(report, "wasxfail"):
-        if report.wasxfail.startswith("undocumented"):
-            return ("passed", "") if report.passed else ("differs", report.wasxfail)
+        if report.wasxfail == UNDOCUMENTED:
+            return "differs", UNDOCUMENTED
         return "deviation", report.wasxfail.removeprefix("reason: ")
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)

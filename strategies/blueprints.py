@@ -294,6 +294,12 @@ _CALLABLE = _instructions(
 )
 
 
+@st.composite
+def _grown(draw: st.DrawFn, programs: st.SearchStrategy[bytes], grow: Callable[[bytes], bp.Blueprint]) -> bp.Blueprint:
+    """A composite, since Hypothesis prints what ``map`` made as a call of the function, not as the tree it is."""
+    return grow(draw(programs))
+
+
 def blueprints(
     *,
     kinds: Sequence[str] = ("Module", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict"),
@@ -332,7 +338,7 @@ def blueprints(
     def grow(program: bytes) -> bp.Blueprint:
         return _Grower("Module", leaves, tuple(dtypes), max_depth, max_nodes, shared).run(program, table)
 
-    return st.binary(min_size=min_size, max_size=max_size).map(grow)
+    return _grown(st.binary(min_size=min_size, max_size=max_size), grow)
 
 
 def callables(
@@ -349,7 +355,7 @@ def callables(
         tree = _Grower("Chain", _CALLABLE_LEAVES, ("float32",), max_depth, max_nodes).run(program, _CALLABLE)
         return tree if hooks else _without_hooks(tree)
 
-    return st.binary(min_size=min_size, max_size=max_size).map(grow)
+    return _grown(st.binary(min_size=min_size, max_size=max_size), grow)
 
 
 def _without_hooks(member: Any) -> Any:

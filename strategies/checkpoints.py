@@ -10,7 +10,7 @@ from conformance import blueprint as bp
 
 
 def networks() -> st.SearchStrategy[bp.Blueprint]:
-    """A Sequential of one to three layers, from two features to two: a Linear first, so that there is something to train.
+    """A Sequential of one to three layers of two features each: a Linear first, so that there is something to train.
 
     All are in evaluation mode, in which Dropout does nothing and BatchNorm1d uses its statistics: training is
     deterministic. They are few, so that a few steps overflow no float32.

@@ -12,6 +12,9 @@ from strategies.names import NAMES
 #: What containers hold: a property says which module or parameter each letter stands for.
 LABELS = "abcdef"
 
+#: Names of which some are positions that a list of modules would give.
+NUMBERED = ("a", "layer", "1", "weight", "0", "2", "3")
+
 #: A slice, written as the three arguments of ``slice``.
 Triple = tuple[int | None, int | None, int | None]
 
@@ -32,9 +35,11 @@ def label(among: str = LABELS) -> st.SearchStrategy[str]:
     return st.sampled_from(among)
 
 
-def entries(among: str = LABELS, min_size: int = 0, max_size: int = 4) -> st.SearchStrategy[dict[str, str]]:
+def entries(
+    among: str = LABELS, min_size: int = 0, max_size: int = 4, names: Sequence[str] = NAMES
+) -> st.SearchStrategy[dict[str, str]]:
     """What a dict holds, in order."""
-    return st.dictionaries(st.sampled_from(NAMES), st.sampled_from(among), min_size=min_size, max_size=max_size)
+    return st.dictionaries(st.sampled_from(names), st.sampled_from(among), min_size=min_size, max_size=max_size)
 
 
 def triples() -> st.SearchStrategy[Triple]:

@@ -26,8 +26,8 @@ def _pieces(parameter, other_parameter, buffer, other_buffer, module, other_modu
 
 
 def pieces() -> st.SearchStrategy[bp.Blueprint]:
-    """A module that holds two parameters, two buffers, two modules, a plain tensor, a text and a number: what a property
-    builds to have something that it can register elsewhere."""
+    """A module that holds two parameters, two buffers, two modules, a plain tensor, a text and a number: what a
+    property builds to have something that it can register elsewhere."""
     # Without sharing, for a Shared names its object by the path from the root.
     module = blueprints(shared=False, max_nodes=5, min_size=0, max_size=10)
     parameter = parameters(("float32", "float64"))

@@ -27,8 +27,8 @@ class Torch(Implementation):
     name = "torch"
 
     def __getattr__(self, name: str) -> Any:
-        # torch.nn first (Module, Linear, Parameter, ...), then global hooks, then torch itself (save, load, ...)
-        for namespace in (nn, _module, torch):
+        # torch.nn first (Module, Linear, Parameter, ...), then global hooks and utilities, then torch itself (save, load, ...)
+        for namespace in (nn, _module, nn.modules.utils, torch):
             if not name.startswith("_") and hasattr(namespace, name):
                 return getattr(namespace, name)
         return super().__getattr__(name)

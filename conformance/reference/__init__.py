@@ -18,6 +18,7 @@ faults are planted in, and the worked example of the implementers' tutorial. Rea
     serialization.py  save, load
 """
 
+from conformance.reference import serialization
 from conformance.reference.autograd import no_grad
 from conformance.reference.containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from conformance.reference.hooks import (
@@ -91,4 +92,5 @@ __all__ = [
     "register_module_module_registration_hook",
     "register_module_parameter_registration_hook",
     "save",
+    "serialization",
 ]

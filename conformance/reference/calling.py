@@ -40,6 +40,7 @@ class Calling:
         raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run forward, and the hooks around it."""
         call = Call(args, kwargs)
         try:
             self._run(call)

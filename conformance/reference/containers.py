@@ -160,6 +160,14 @@ class ModuleList(_ModuleSequence):
         if modules is not None:
             self.extend(modules)
 
+    def __setitem__(self, index: Any, module: Any) -> None:
+        if not isinstance(index, slice):
+            super().__setitem__(index, module)
+            return
+        modules = list(self)
+        modules[index] = ModuleList(module)  # which takes nothing but modules
+        self._arrange([("", kept) for kept in modules])
+
     def extend(self, modules: Iterable[Any]) -> Any:
         """Add modules at the end."""
         if not isinstance(modules, Iterable):
@@ -205,7 +213,12 @@ class ModuleDict(Module):
         return self._modules[key]
 
     def __setitem__(self, key: str, module: Any) -> None:
-        self.add_module(key, module)
+        # Unlike add_module: the name of a method is a key like any other, found by it but not as an attribute.
+        self._check_module(module)
+        self._check_name("module", key)
+        if self._slot(key) in ("parameter", "buffer"):
+            raise KeyError(f"attribute '{key}' already exists")
+        self._store("module", key, module)
 
     def __delitem__(self, key: str) -> None:
         del self._modules[key]
@@ -290,12 +303,12 @@ def describe(value: Any) -> str:
 class ParameterList(Module, MutableSequence):
     """Values in a list; those that are parameters are registered under their position."""
 
-    def __init__(self, values: Iterable[Any] | None = None):
+    def __init__(self, parameters: Iterable[Any] | None = None):
         super().__init__()
         self._others: dict[str, Any] = {}  # by position, what is not a parameter
         self._length = 0
-        if values is not None:
-            self.extend(values)
+        if parameters is not None:
+            self.extend(parameters)
 
     def __len__(self) -> int:
         return self._length
@@ -393,6 +406,7 @@ class ParameterList(Module, MutableSequence):
         return "\n".join(f"  ({i}): {describe(value)}" for i, value in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: there is nothing to compute."""
         raise RuntimeError("ParameterList should not be called.")
 
 
@@ -403,11 +417,11 @@ class ParameterDict(Module, MutableMapping):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
 
-    def __init__(self, parameters: Any = None):
+    def __init__(self, values: Any = None):
         super().__init__()
         self._others: dict[str, Any] = {}  # what is not a parameter; None stands where a parameter is
-        if parameters is not None:
-            self.update(parameters)
+        if values is not None:
+            self.update(values)
 
     def __len__(self) -> int:
         return len(self._others)
@@ -433,7 +447,11 @@ class ParameterDict(Module, MutableMapping):
             )
         value = as_parameter(value)
         if isinstance(value, Parameter):
-            self.register_parameter(key, value)
+            # Unlike register_parameter: the name of a method is a key like any other, not found as an attribute.
+            self._check_name("parameter", key)
+            if self._slot(key) in ("buffer", "module"):
+                raise KeyError(f"attribute '{key}' already exists")
+            self._store("parameter", key, value)
             self._others[key] = None
             self._follow_order()
         else:
@@ -504,4 +522,5 @@ class ParameterDict(Module, MutableMapping):
         return "\n".join(f"  ({key}): {describe(value)}" for key, value in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse: there is nothing to compute."""
         raise RuntimeError("ParameterDict should not be called.")

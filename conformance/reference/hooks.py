@@ -1,4 +1,4 @@
-"""Hooks: the lists that hold them, the handles that remove them, those that hold for all modules, and backward hooks."""
+"""Hooks: the lists they are kept in, the handles that remove them, the hooks of all modules, and backward hooks."""
 
 from __future__ import annotations
 

@@ -168,7 +168,7 @@ class Module(Registry, Calling, Stateful):
 
     @no_grad()
     def _apply(self, convert: Convert, recurse: bool = True) -> Any:
-        """Convert the members of the tree. Parameters stay the same objects; a buffer is replaced under all its names."""
+        """Convert the tree's members: parameters stay the same objects, buffers are replaced under all their names."""
         replaced: dict[int, Tensor] = {}
         for module in list(self.modules()) if recurse else [self]:
             for parameter in module._parameters.values():

@@ -22,6 +22,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
     __slots__ = ()
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
+        """A parameter over the storage of ``data``; an empty one without."""
         data = Tensor() if data is None else data
         if isinstance(data, Parameter) or type(data) in (Tensor, Buffer):
             made = cls._over(data._storage, data._offset, data._shape)
@@ -48,6 +49,7 @@ class Buffer(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Tensor | None = None, *, persistent: bool = True) -> Any:
+        """A buffer over the storage of ``data``; an empty one without."""
         data = Tensor() if data is None else data
         made = cls._over(data._storage, data._offset, data._shape)
         made.requires_grad = data.requires_grad

@@ -60,11 +60,14 @@ class Registry:
     def add_module(self, name: str, module: Any) -> None:
         """Add a child module; None leaves its place empty."""
         self._check_initialised("module", "module")
-        if module is not None and not isinstance(module, Registry):
-            raise TypeError(f"{type_name(module)} is not a Module subclass")
+        self._check_module(module)
         self._check_name("module", name)
         self._check_free("module", name)
         self._store("module", name, module)
+
+    def _check_module(self, module: Any) -> None:
+        if module is not None and not isinstance(module, Registry):
+            raise TypeError(f"{type_name(module)} is not a Module subclass")
 
     def _check_initialised(self, kind: str, label: str) -> None:
         if REGISTRIES[kind] not in self.__dict__:
@@ -294,6 +297,8 @@ class Registry:
         setattr(parent, name, module)
 
     def _member_at(self, name: str) -> Any:
+        if name in self._modules:  # also one that a ModuleDict holds under the name of a method
+            return self._modules[name]
         if not hasattr(self, name):
             raise AttributeError(f"{type(self).__name__} has no attribute `{name}`")
         return getattr(self, name)

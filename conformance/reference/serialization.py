@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.reference.parameter import Buffer, Parameter
@@ -94,7 +95,62 @@ _SAFE: dict[str, Any] = {
        for kind in (set, frozenset, complex, bytes, bytearray, int, float, bool, str, list, dict, tuple)},
 }  # fmt: skip
 
+_user_safe: list[Any] = []  # what the user has added, in that order
+
 MapLocation = Any
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Allow these classes and functions in files that are loaded with ``weights_only``."""
+    _user_safe.extend(thing for thing in safe_globals if thing not in _user_safe)
+
+
+def get_safe_globals() -> list[Any]:
+    """What the user has allowed."""
+    return list(_user_safe)
+
+
+def clear_safe_globals() -> None:
+    """Allow nothing any more but what is allowed by default."""
+    _user_safe.clear()
+
+
+@contextlib.contextmanager
+def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
+    """Allow these classes and functions for the time of a block."""
+    before = get_safe_globals()
+    add_safe_globals(safe_globals)
+    try:
+        yield
+    finally:
+        _user_safe[:] = before
+
+
+class _Anything(dict):
+    """Stands for what is not allowed: takes every argument, state and item, and does nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__()
+
+    def __setstate__(self, state: Any) -> None:
+        """Take the state."""
+
+
+def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
+    """The names of all classes and functions in a file that ``weights_only`` would refuse."""
+    found: set[str] = set()
+
+    def find_class(module: str, name: str) -> Any:
+        try:
+            return _find_safe_class(module, name)
+        except pickle.UnpicklingError:
+            found.add(f"{module}.{name}")
+            return _Anything
+
+    with _reading(f) as file:
+        pickled, records = _opened(file.read())
+    _unpickler(pickle, io.BytesIO(pickled), records, "meta", {}, find_class).load()
+    return sorted(found)
 
 
 def load(
@@ -117,11 +173,16 @@ def load(
     """
     if weights_only and pickle_module is not None:
         raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+    with _reading(f) as file:
+        return _load(file, map_location, pickle_module or pickle, weights_only, pickle_load_args)
+
+
+def _reading(f: Any) -> Any:
+    """A context in which the file is open; one that was open already stays so."""
     if isinstance(f, (str, os.PathLike)):
-        with open(f, "rb") as file:
-            return _load(file, map_location, pickle_module or pickle, weights_only, pickle_load_args)
+        return open(f, "rb")
     _check_seekable(f)
-    return _load(f, map_location, pickle_module or pickle, weights_only, pickle_load_args)
+    return contextlib.nullcontext(f)
 
 
 def _check_seekable(f: Any) -> None:
@@ -167,6 +228,9 @@ def _opened(content: bytes) -> tuple[bytes, dict[str, bytes]]:
 def _find_safe_class(module: str, name: str) -> Any:
     if (module, name) == ("_codecs", "encode"):  # how protocol 2 writes bytes
         return _encode
+    for thing in _user_safe:
+        if (thing.__module__, thing.__qualname__) == (module, name):
+            return thing
     if f"{module}.{name}" not in _SAFE:
         raise pickle.UnpicklingError(
             f"Unsupported global: GLOBAL {module}.{name} was not an allowed global by default."
@@ -245,10 +309,7 @@ def restore_to_tag(storage: Storage, tag: str) -> Storage:
         )
     if device.type == "cuda" and device.index:  # the simulated machine has one accelerator
         raise RuntimeError(
-            f"Attempting to deserialize object on CUDA device {device.index} but torch.cuda.device_count() is 1. Please "
-            "use torch.load with map_location to map your storages to an existing device."
+            f"Attempting to deserialize object on CUDA device {device.index} but torch.cuda.device_count() is 1. "
+            "Please use torch.load with map_location to map your storages to an existing device."
         )
     return storage.to(device)
-
-
-__all__ = ["load", "location_tag", "restorer", "save", "tags"]

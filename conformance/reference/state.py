@@ -289,8 +289,9 @@ def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: 
 
 def _strip(entries: dict[str, Any], prefix: str, bare: str) -> None:
     """Rename ``prefix + x`` to ``x``, and ``bare`` (the wrapped module itself) to the empty name."""
-    for key in list(entries):
-        value = entries.pop(key)
+    before = list(entries.items())
+    entries.clear()  # a new key may be the old key of another entry
+    for key, value in before:
         if key == bare != prefix:
             entries[""] = value
         elif key.startswith(prefix):

@@ -1,8 +1,8 @@
 """Tensors: just enough of them to hold a module's state, to compute with it and to differentiate.
 
-A tensor is a window on a :class:`Storage`: an offset and a shape, its elements lying in row-major order. Every operation
-is an elementwise map, a matrix product, or one of two movements that are each other's derivative: ``_gather`` (copy
-elements to new places) and ``_scatter`` (add elements up at new places).
+A tensor is a window on a :class:`Storage`: an offset and a shape, its elements lying in row-major order. Every
+operation is an elementwise map, a matrix product, or one of two movements that are each other's derivative:
+``_gather`` (copy elements to new places) and ``_scatter`` (add elements up at new places).
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ class Tensor:
             return memo[id(self)]
         if not self.is_leaf:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment"
             )
         made = memo[id(self)] = type(self)._over(copy.deepcopy(self._storage, memo), self._offset, self._shape)
         made._requires_grad = self._requires_grad
@@ -388,7 +388,7 @@ class Tensor:
         return _computed([self], gathered, shape, self.dtype, lambda g: [g._scatter(places, mine)])
 
     def _scatter(self, places: Sequence[int], shape: Shape) -> Any:
-        """A tensor of that shape whose element ``p`` is the sum of the elements k of this one with ``places[k] == p``."""
+        """A tensor of that shape: element ``p`` is the sum of the elements k of this one with ``places[k] == p``."""
 
         def scattered() -> list[Any]:
             sums = [0] * size(shape)

@@ -1,4 +1,5 @@
-"""What the properties of containers share: the things that letters stand for, and what a container holds, as letters."""
+"""What the properties of containers share: the things that letters stand for, and what a container holds, as
+letters."""
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def held(subject: Subject, container: Any) -> tuple[Any, ...]:
 def holding(letters: Iterable[str], names: Iterable[str] | None = None) -> tuple[Any, ...]:
     """The same of a list that holds these modules, under the names "0", "1", ... or under those given."""
     letters = list(letters)
-    named = model.renumber(letters) if names is None else dict(zip(names, letters))
+    named = model.renumber(letters) if names is None else dict(zip(names, letters, strict=True))
     return letters, letters, len(letters), model.once(named.items())
 
 
@@ -122,7 +123,8 @@ def cascade(letters: Iterable[str], value: Any) -> Any:
 
 
 def entry(subject: Subject, value: Any) -> Any:
-    """What a container of parameters holds in one place: the letter of a parameter, the numbers of a new one, or a value."""
+    """What a container of parameters holds in one place: the letter of a parameter, the numbers of a new one, or a
+    value."""
     implementation = subject.implementation
     if not implementation.is_tensor(value):
         return value

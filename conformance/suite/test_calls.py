@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
+from conformance import blueprint as bp
 from conformance import echo, model
 from conformance.contract import OBSERVED, clause, given
 from conformance.model_hooks import approximately
@@ -54,14 +55,15 @@ def test_whatever_forward_returns_is_the_result_of_the_call(implementation, devi
     MODULES_NOTE,
     "the module itself is callable, and that calling it invokes its",
 )
-@given(blueprint=callables(), rows=rows())
-def test_without_hooks_a_call_equals_forward(implementation, device, blueprint, rows):
-    """Without hooks module(x) and module.forward(x) compute the same output."""
+@given(blueprint=callables(), first=rows(), second=rows())
+def test_without_hooks_a_call_equals_forward(implementation, device, blueprint, first, second):
+    """Without hooks module(x) and module.forward(x) compute the same output, on every call."""
     subject = implementation.build(blueprint, device)
     subject.module.eval()
-    expected = approximately(model.forward(subject.model, rows))
-    assert implementation.read(subject.module(implementation.tensor(rows, device=device))).flat == expected
-    assert implementation.read(subject.module.forward(implementation.tensor(rows, device=device))).flat == expected
+    for batch in (first, second):
+        expected = approximately(model.forward(subject.model, batch))
+        assert implementation.read(subject.module(implementation.tensor(batch, device=device))).flat == expected
+        assert implementation.read(subject.module.forward(implementation.tensor(batch, device=device))).flat == expected
 
 
 @clause(
@@ -115,11 +117,12 @@ def test_a_call_runs_pre_hooks_then_forward_then_forward_hooks(implementation, d
     since="2.0",
     needs=OPTIONS,
 )
-@given(blueprint=callables(hooks=True), rows=rows())
-def test_a_call_of_a_tree_runs_every_hook_on_its_way(implementation, device, blueprint, rows):
+@given(blueprint=callables(hooks=True), own=hooks("forward_pre", "forward"), rows=rows())
+def test_a_call_of_a_tree_runs_every_hook_on_its_way(implementation, device, blueprint, own, rows):
     """A call of a tree runs the hooks of every module that is called, once per visit of a shared module, and computes
     what the layers and the hooks' results say."""
-    subject = implementation.build(blueprint, device)
+    shared = (("twice", bp.Sequential(hooks=own)), ("again", bp.Shared("twice")))
+    subject = implementation.build(blueprint.replace(members=(*blueprint.members, *shared)), device)
     subject.module.eval()
     output = subject.module(implementation.tensor(rows, device=device))
     log = []

@@ -91,7 +91,7 @@ def test_several_models_saved_in_one_file_load_each_into_its_own(implementation,
     targets = [implementation.build(refilled(tree), device) for tree in trees]
     content = saved(implementation.save, {f"model{i}": one.module.state_dict() for i, one in enumerate(origins)})
     checkpoint = loaded(implementation.load, content)
-    for i, (origin, target) in enumerate(zip(origins, targets)):
+    for i, (origin, target) in enumerate(zip(origins, targets, strict=True)):
         target.module.load_state_dict(checkpoint[f"model{i}"])
         assert readings(implementation, target.module.state_dict()) == state_readings(origin.model)
 
@@ -106,8 +106,8 @@ def test_several_models_saved_in_one_file_load_each_into_its_own(implementation,
 def test_training_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(
     implementation, device, network, optimizer, before, after
 ):
-    """A network and an optimizer, both made anew with other values and another learning rate, that load a checkpoint take
-    the very steps that the saved ones would have taken."""
+    """A network and an optimizer, both made anew with other values and another learning rate, that load a checkpoint
+    take the very steps that the saved ones would have taken."""
     run = Run(implementation, network, optimizer, 0.0625, device)
     run.steps(before)
     content = saved(implementation.save, {"epoch": before, **run.checkpoint(), "loss": 0.5})
@@ -125,13 +125,13 @@ def test_training_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(
 @given(first=networks(), second=networks(), kinds=st.tuples(optimizers(), optimizers()))
 def test_two_models_and_their_optimizers_resume_from_one_file(implementation, device, first, second, kinds):
     """Two networks and their optimizers saved in one file resume independently of each other."""
-    runs = [Run(implementation, tree, kind, 0.0625, device) for tree, kind in zip((first, second), kinds)]
+    runs = [Run(implementation, tree, kind, 0.0625, device) for tree, kind in zip((first, second), kinds, strict=True)]
     for count, run in enumerate(runs, start=1):
         run.steps(count)
     content = saved(implementation.save, {"a": runs[0].checkpoint(), "b": runs[1].checkpoint()})
     expected = [run.steps(2) for run in runs]
     checkpoint = loaded(implementation.load, content)
-    for name, tree, kind, trajectory in zip("ab", (first, second), kinds, expected):
+    for name, tree, kind, trajectory in zip("ab", (first, second), kinds, expected, strict=True):
         fresh = Run(implementation, refilled(tree), kind, 0.5, device)
         assert fresh.resume(checkpoint[name]).steps(2) == trajectory
 
@@ -187,7 +187,8 @@ def test_the_state_of_an_optimizer_loads_as_it_was_saved(implementation, device,
 )
 @given(network=networks(), optimizer=optimizers())
 def test_an_optimizer_made_before_loading_trains_the_loaded_values(implementation, device, network, optimizer):
-    """An optimizer made before load_state_dict() goes on training the module: its steps start from the loaded values."""
+    """An optimizer made before load_state_dict() goes on training the module: its steps start from the loaded
+    values."""
     origin = Run(implementation, network, optimizer, 0.0625, device)
     late = Run(implementation, refilled(network), optimizer, 0.0625, device)
     content = saved(implementation.save, origin.module.state_dict())
@@ -206,8 +207,8 @@ def test_an_optimizer_made_before_loading_trains_the_loaded_values(implementatio
 def test_an_optimizer_refuses_the_state_of_one_with_another_number_of_parameters(
     implementation, device, sizes, optimizer
 ):
-    """optimizer.load_state_dict() raises ValueError where the saved optimizer had another number of parameters, and keeps
-    its own options."""
+    """optimizer.load_state_dict() raises ValueError where the saved optimizer had another number of parameters, and
+    keeps its own options."""
     size, more = sizes
 
     def made(count, lr):

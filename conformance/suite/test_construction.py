@@ -102,8 +102,8 @@ def test_registering_before_init_raises_attribute_error(implementation, device, 
 )
 @given(pieces=pieces(), name=names(), value=values())
 def test_plain_values_assigned_before_init_are_kept(implementation, device, pieces, name, value):
-    """Values that are no Parameter, Buffer or Module, plain tensors among them, may be assigned before Module.__init__()
-    and are kept by it."""
+    """Values that are no Parameter, Buffer or Module, plain tensors among them, may be assigned before
+    Module.__init__() and are kept by it."""
     subject = implementation.build(pieces, device)
     for given_value in (value, subject["tensor"]):
         module = subclass(implementation, before=lambda module, kept=given_value: setattr(module, name, kept))()
@@ -140,8 +140,8 @@ def test_a_subclass_without_its_own_init_is_a_complete_module(implementation, de
 )
 @given(pieces=pieces())
 def test_what_constructors_assign_after_super_init_is_registered_base_class_first(implementation, device, pieces):
-    """What each constructor of a class hierarchy assigns after its super().__init__() is registered, in the order in which
-    the constructors run."""
+    """What each constructor of a class hierarchy assigns after its super().__init__() is registered, in the order in
+    which the constructors run."""
     subject = implementation.build(pieces, device)
 
     class Base(implementation.Module):
@@ -232,7 +232,8 @@ def test_module_init_refuses_arguments(implementation, device, value, keyword):
 )
 @given(value=values(), kwargs=keywords())
 def test_with_call_super_init_arguments_go_to_the_next_class(implementation, device, value, kwargs):
-    """With the class attribute call_super_init = True, Module.__init__ passes its arguments to the next class's __init__."""
+    """With the class attribute call_super_init = True, Module.__init__ passes its arguments to the next class's
+    __init__."""
 
     class Mixin:
         def __init__(self, *args, **kwargs):
@@ -254,8 +255,8 @@ def test_with_call_super_init_arguments_go_to_the_next_class(implementation, dev
 )
 @given(inputs=st.integers(1, 4), outputs=st.integers(1, 4), bias=st.booleans())
 def test_linear_registers_a_weight_and_unless_bias_is_false_a_bias(implementation, device, inputs, outputs, bias):
-    """Linear(i, o) registers a parameter weight of shape (o, i) and a parameter bias of shape (o,); with bias=False there is
-    no bias parameter and the attribute is None."""
+    """Linear(i, o) registers a parameter weight of shape (o, i) and a parameter bias of shape (o,); with bias=False
+    there is no bias parameter and the attribute is None."""
     layer = implementation.Linear(inputs, outputs, bias=bias)
     observed = {name: implementation.read(parameter).shape for name, parameter in layer.named_parameters()}
     assert list(observed.items()) == [("weight", (outputs, inputs)), ("bias", (outputs,))][: 2 if bias else 1]
@@ -271,8 +272,8 @@ def test_linear_registers_a_weight_and_unless_bias_is_false_a_bias(implementatio
 )
 @given(features=st.integers(1, 4))
 def test_batch_norm_registers_its_statistics_as_persistent_buffers(implementation, device, features):
-    """BatchNorm1d registers weight and bias as parameters and running_mean and running_var as buffers that are part of the
-    state_dict."""
+    """BatchNorm1d registers weight and bias as parameters and running_mean and running_var as buffers that are part of
+    the state_dict."""
     layer = implementation.BatchNorm1d(features)
     assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
     shapes = {name: implementation.read(buffer).shape for name, buffer in layer.named_buffers()}
@@ -303,14 +304,14 @@ def test_layers_hold_32_bit_floats_on_the_cpu_by_default(implementation, device,
 @clause(
     "construction/device-and-dtype-arguments",
     MODULES_NOTE,
-    "the device and dtype options demonstrated above also apply to any floating-point buffers registered for the module",
+    "the device and dtype options demonstrated above also apply to any floating-point buffers registered",
     since="1.10",
     needs=("Linear(device)", "Linear(dtype)", "BatchNorm1d(device)", "BatchNorm1d(dtype)", *FLOATING),
 )
 @given(kind=st.sampled_from(("Linear", "BatchNorm1d")), dtype=st.sampled_from(FLOATING))
 def test_layers_make_their_tensors_on_the_device_and_of_the_dtype_asked_for(implementation, device, kind, dtype):
-    """A layer made with device= and dtype= holds all its parameters and buffers on that device, the floating-point ones in
-    that dtype."""
+    """A layer made with device= and dtype= holds all its parameters and buffers on that device, the floating-point ones
+    in that dtype."""
     arguments = {"Linear": (2, 3), "BatchNorm1d": (2,)}[kind]
     layer = getattr(implementation, kind)(*arguments, device=device, dtype=getattr(implementation, dtype))
     tensors = dict((*layer.named_parameters(), *layer.named_buffers()))

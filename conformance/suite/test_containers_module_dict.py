@@ -30,17 +30,17 @@ def pairs(subject, items):
 @clause(
     "module_dict/constructor-keeps-the-order",
     "torch.nn.ModuleDict",
-    "modules (iterable, optional): a mapping (dictionary) of (string: module) or an iterable of key-value pairs of type",
+    "modules (iterable, optional): a mapping (dictionary) of (string: module) or an iterable of key-value pairs",
     since="1.8",
     needs="ModuleDict",
 )
 @given(items=entries())
 def test_module_dict_holds_the_modules_of_a_mapping_or_of_pairs(implementation, device, items):
-    """ModuleDict(modules) holds the modules of a dict, an OrderedDict, another ModuleDict or an iterable of key-value pairs
-    under their keys, in order; ModuleDict() holds none."""
+    """ModuleDict(modules) holds the modules of a dict, an OrderedDict, another ModuleDict or an iterable of key-value
+    pairs under their keys, in order; ModuleDict() holds none."""
     subject = implementation.build(MODULES, device)
-    given = pairs(subject, items)
-    for modules in (dict(given), OrderedDict(given), given, iter(given), implementation.ModuleDict(given)):
+    content = pairs(subject, items)
+    for modules in (dict(content), OrderedDict(content), content, iter(content), implementation.ModuleDict(content)):
         assert held_by_key(subject, implementation.ModuleDict(modules)) == holding_by_key(items)
     assert held_by_key(subject, implementation.ModuleDict()) == holding_by_key({})
 
@@ -48,8 +48,8 @@ def test_module_dict_holds_the_modules_of_a_mapping_or_of_pairs(implementation, 
 @clause("module_dict/any-edits-leave-what-a-dict-would-hold", "torch.nn.ModuleDict", AS_A_DICT, needs="ModuleDict")
 @given(history=dict_edits("set", "delete", "pop", "update", "set", "clear"))
 def test_after_any_edits_a_module_dict_holds_what_a_python_dict_would(implementation, device, history):
-    """After any sequence of item assignment and deletion, pop, update and clear, a ModuleDict holds what a Python dict would
-    hold, in the same order."""
+    """After any sequence of item assignment and deletion, pop, update and clear, a ModuleDict holds what a Python dict
+    would hold, in the same order."""
     items, edits = dict(history[0]), history[1]
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
@@ -66,8 +66,8 @@ def test_after_any_edits_a_module_dict_holds_what_a_python_dict_would(implementa
 )
 @given(items=entries(min_size=1), position=st.integers(0, 7), new=label(), key=names())
 def test_a_replaced_module_keeps_its_place_and_a_new_one_goes_last(implementation, device, items, position, new, key):
-    """Assigning to a key that is there replaces the module in its place, any other key goes last, and so does a key that was
-    deleted before."""
+    """Assigning to a key that is there replaces the module in its place, any other key goes last, and so does a key
+    that was deleted before."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
     after, known = dict(items), list(items)[position % len(items)]
@@ -87,8 +87,8 @@ def test_a_replaced_module_keeps_its_place_and_a_new_one_goes_last(implementatio
 )
 @given(history=dict_edits("set", "delete", "pop", "update", min_size=0))
 def test_the_modules_of_a_module_dict_are_registered_under_their_keys(implementation, device, history):
-    """named_parameters(), named_buffers(), named_modules(), state_dict() and train() of a ModuleDict see the modules that it
-    holds after any edits, under their keys."""
+    """named_parameters(), named_buffers(), named_modules(), state_dict() and train() of a ModuleDict see the modules
+    that it holds after any edits, under their keys."""
     items, edits = dict(history[0]), history[1]
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
@@ -107,8 +107,8 @@ def test_the_modules_of_a_module_dict_are_registered_under_their_keys(implementa
 @clause("module_dict/contains-its-keys", "torch.nn.ModuleDict", AS_A_DICT, needs="ModuleDict")
 @given(items=entries(), key=names())
 def test_membership_and_length_are_those_of_the_keys(implementation, device, items, key):
-    """`key in modules` says whether a module is held under that key, an attribute's name not being one; len() counts the
-    keys, and iteration gives them in order."""
+    """`key in modules` says whether a module is held under that key, an attribute's name not being one; len() counts
+    the keys, and iteration gives them in order."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
     assert (key in modules) is (key in items)
@@ -122,8 +122,8 @@ def test_membership_and_length_are_those_of_the_keys(implementation, device, ite
 @clause("module_dict/missing-key-raises-key_error", "torch.nn.ModuleDict", AS_A_DICT, needs="ModuleDict.pop")
 @given(items=entries(), key=names())
 def test_a_missing_key_raises_key_error_and_changes_nothing(implementation, device, items, key):
-    """Getting, deleting and popping a key that is not there, the name of an attribute included, raises KeyError and leaves
-    the ModuleDict unchanged."""
+    """Getting, deleting and popping a key that is not there, the name of an attribute included, raises KeyError and
+    leaves the ModuleDict unchanged."""
     items = {known: letter for known, letter in items.items() if known != key}
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
@@ -146,15 +146,15 @@ def test_a_missing_key_raises_key_error_and_changes_nothing(implementation, devi
 )
 @given(items=entries(), more=entries())
 def test_update_adds_new_keys_in_the_order_of_what_is_merged(implementation, device, items, more):
-    """update() with a dict, an OrderedDict, another ModuleDict or an iterable of key-value pairs overwrites existing keys in
-    their place and adds the new ones behind them, in the order of its argument, which does not change."""
+    """update() with a dict, an OrderedDict, another ModuleDict or an iterable of key-value pairs overwrites existing
+    keys in their place and adds the new ones behind them, in the order of its argument, which does not change."""
     subject = implementation.build(MODULES, device)
-    given = pairs(subject, more)
-    for merged in (dict(given), OrderedDict(given), implementation.ModuleDict(given), given, iter(given)):
+    content = pairs(subject, more)
+    for merged in (dict(content), OrderedDict(content), implementation.ModuleDict(content), content, iter(content)):
         modules = implementation.ModuleDict(pairs(subject, items))
         modules.update(merged)
         assert held_by_key(subject, modules) == holding_by_key({**items, **more})
-    assert subject.named(given) == list(more.items())
+    assert subject.named(content) == list(more.items())
 
 
 @clause(
@@ -184,8 +184,8 @@ def test_update_overwrites_existing_keys(implementation, device, items, new):
 )
 @given(items=entries(), wrong=st.sampled_from((3, None, 1.5, [3], [None], (1.5,))), length=st.sampled_from((0, 1, 3)))
 def test_update_raises_for_what_holds_no_pairs(implementation, device, items, wrong, length):
-    """update(x) raises TypeError where x or an element of it is no iterable, ValueError where an element's length is not 2,
-    and leaves the ModuleDict unchanged."""
+    """update(x) raises TypeError where x or an element of it is no iterable, ValueError where an element's length is
+    not 2, and leaves the ModuleDict unchanged."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
     with pytest.raises(TypeError):
@@ -246,10 +246,13 @@ def test_clear_removes_every_item(implementation, device, items, new):
     assert held_by_key(subject, modules) == holding_by_key({"a": new})
 
 
-@clause("module_dict/any-key-that-a-dict-takes", "torch.nn.ModuleDict", AS_A_DICT, severity=RECOMMENDED, needs="ModuleDict")
+@clause(
+    "module_dict/any-key-that-a-dict-takes", "torch.nn.ModuleDict", AS_A_DICT, severity=RECOMMENDED, needs="ModuleDict"
+)
 @given(items=entries(), key=taken_names(), new=label())
 def test_the_name_of_a_method_is_a_key_as_any_other(implementation, device, items, key, new):
-    """modules[key] = module works also where key is the name of an attribute that every module has, as for a Python dict."""
+    """modules[key] = module works also where key is the name of an attribute that every module has, as for a Python
+    dict."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
     modules[key] = subject[new]
@@ -259,14 +262,14 @@ def test_the_name_of_a_method_is_a_key_as_any_other(implementation, device, item
 @clause(
     "module_dict/refuses-keys-that-are-no-names",
     "source:torch.nn.Module.add_module",
-    'raise KeyError(f\'module name can\\\'t contain ".", got: {name}\')',
+    "raise KeyError(f'module name can\\'t contain \".\", got: {name}')",
     severity=OBSERVED,
     needs="ModuleDict",
 )
 @given(items=entries(), key=refused_names(), wrong=st.sampled_from((1, None, 1.5, ("a",))), new=label())
 def test_a_key_that_is_no_name_is_refused_and_the_dict_unchanged(implementation, device, items, key, wrong, new):
-    """Assigning to an empty key or one with a dot raises KeyError, to one that is no string TypeError; the ModuleDict stays
-    unchanged."""
+    """Assigning to an empty key or one with a dot raises KeyError, to one that is no string TypeError; the ModuleDict
+    stays unchanged."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
     with pytest.raises(KeyError):
@@ -285,8 +288,8 @@ def test_a_key_that_is_no_name_is_refused_and_the_dict_unchanged(implementation,
 )
 @given(items=entries(min_size=1), key=names(), wrong=st.sampled_from((3, "text", (), [], {}, True)))
 def test_a_value_that_is_no_module_is_refused_and_the_dict_unchanged(implementation, device, items, key, wrong):
-    """Assigning or updating with a value that is no module raises TypeError, for a new key and for one that is there, and
-    leaves the ModuleDict unchanged."""
+    """Assigning or updating with a value that is no module raises TypeError, for a new key and for one that is there,
+    and leaves the ModuleDict unchanged."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleDict(pairs(subject, items))
     for target in (key, *items):

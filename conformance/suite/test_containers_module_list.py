@@ -39,7 +39,9 @@ def test_module_list_holds_the_modules_of_any_iterable_in_order(implementation, 
     assert held(subject, implementation.ModuleList()) == holding([])
 
 
-@clause("module_list/any-edits-leave-what-a-list-would-hold", "torch.nn.ModuleList", AS_A_LIST, needs="ModuleList.insert")
+@clause(
+    "module_list/any-edits-leave-what-a-list-would-hold", "torch.nn.ModuleList", AS_A_LIST, needs="ModuleList.insert"
+)
 @given(history=list_edits("append", "extend", "insert", "set", "delete", "delete slice"))
 def test_after_any_edits_a_module_list_holds_what_a_python_list_would(implementation, device, history):
     """After any sequence of append, extend, insert, item assignment and deletion, a ModuleList holds what a Python list
@@ -61,8 +63,8 @@ def test_after_any_edits_a_module_list_holds_what_a_python_list_would(implementa
 )
 @given(history=list_edits("append", "extend", "insert", "set", "delete", min_size=0))
 def test_the_modules_of_a_module_list_are_registered_under_their_positions(implementation, device, history):
-    """named_parameters(), named_buffers(), named_modules(), state_dict() and train() of a ModuleList see the modules that
-    it holds after any edits, under their positions."""
+    """named_parameters(), named_buffers(), named_modules(), state_dict() and train() of a ModuleList see the modules
+    that it holds after any edits, under their positions."""
     items, edits = list(history[0]), history[1]
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
@@ -73,16 +75,14 @@ def test_the_modules_of_a_module_list_are_registered_under_their_positions(imple
         assert [name for name, _ in getattr(modules, collect)()] == [name for name, _ in getattr(expected, collect)()]
     assert state_of(subject, modules) == state_of_model(expected)
     modules.eval()
-    assert {letter: subject[letter].training for letter in LABELS} == {
-        letter: letter not in items for letter in LABELS
-    }
+    assert {letter: subject[letter].training for letter in LABELS} == {letter: letter not in items for letter in LABELS}
 
 
 @clause("module_list/index-as-a-list", "torch.nn.ModuleList", AS_A_LIST, needs="ModuleList")
 @given(items=labels(min_size=1))
 def test_an_index_gives_the_module_at_that_position(implementation, device, items):
-    """modules[i] is the i-th module for 0 <= i < len and counts from the end for -len <= i < 0; any object with __index__
-    is an index."""
+    """modules[i] is the i-th module for 0 <= i < len and counts from the end for -len <= i < 0; any object with
+    __index__ is an index."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
     for i in range(-len(items), len(items)):
@@ -93,8 +93,8 @@ def test_an_index_gives_the_module_at_that_position(implementation, device, item
 @clause("module_list/index-out-of-range-raises-index_error", "torch.nn.ModuleList", AS_A_LIST, needs="ModuleList")
 @given(items=labels(), beyond=st.integers(0, 3), new=label())
 def test_an_index_out_of_range_raises_index_error_and_changes_nothing(implementation, device, items, beyond, new):
-    """Getting, setting and deleting an item at an index outside -len <= i < len raises IndexError and leaves the ModuleList
-    unchanged."""
+    """Getting, setting and deleting an item at an index outside -len <= i < len raises IndexError and leaves the
+    ModuleList unchanged."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
     for index in (len(items) + beyond, -len(items) - 1 - beyond):
@@ -126,8 +126,8 @@ def test_an_index_that_is_no_integer_raises_type_error(implementation, device, i
 @clause("module_list/slice-as-a-list", "torch.nn.ModuleList", AS_A_LIST, needs="ModuleList")
 @given(items=labels(max_size=6), triple=triples(), new=label())
 def test_a_slice_is_a_new_list_of_the_same_modules(implementation, device, items, triple, new):
-    """modules[i:j:k] is a new ModuleList of the same module objects that the slice of a Python list has, numbered from "0";
-    editing it leaves the first one unchanged."""
+    """modules[i:j:k] is a new ModuleList of the same module objects that the slice of a Python list has, numbered from
+    "0"; editing it leaves the first one unchanged."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
     part = modules[slice(*triple)]
@@ -304,8 +304,8 @@ def test_insert_counts_a_negative_index_from_the_end(implementation, device, ite
 )
 @given(items=labels(), beyond=st.integers(1, 3), before=st.booleans(), new=label())
 def test_insert_beyond_an_end_inserts_there_or_refuses(implementation, device, items, beyond, before, new):
-    """insert(i, module) with i > len or i < -len inserts at that end, as for a Python list, or raises IndexError and leaves
-    the ModuleList unchanged."""
+    """insert(i, module) with i > len or i < -len inserts at that end, as for a Python list, or raises IndexError and
+    leaves the ModuleList unchanged."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
     index = -len(items) - beyond if before else len(items) + beyond
@@ -371,8 +371,8 @@ def test_extend_raises_type_error_for_what_is_no_iterable(implementation, device
 )
 @given(items=labels(min_size=1, max_size=6), position=st.integers(0, 11), triple=triples())
 def test_pop_removes_and_returns_a_module_or_a_slice(implementation, device, items, position, triple):
-    """pop(i) removes the i-th module and returns it, pop(slice) removes a slice and returns it as a ModuleList; the rest is
-    renumbered."""
+    """pop(i) removes the i-th module and returns it, pop(slice) removes a slice and returns it as a ModuleList; the
+    rest is renumbered."""
     index = position % (2 * len(items)) - len(items)
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
@@ -432,15 +432,13 @@ def test_plus_assignment_extends_the_list_in_place(implementation, device, items
 )
 @given(items=labels())
 def test_iteration_and_membership_follow_the_list(implementation, device, items):
-    """Iterating over a ModuleList, forwards or by reversed(), gives its modules in order, and `in` says whether it holds a
-    module."""
+    """Iterating over a ModuleList, forwards or by reversed(), gives its modules in order, and `in` says whether it
+    holds a module."""
     subject = implementation.build(MODULES, device)
     modules = implementation.ModuleList(pick(subject, items))
     assert subject.paths(iter(modules)) == items
     assert subject.paths(reversed(modules)) == items[::-1]
-    assert {letter: subject[letter] in modules for letter in LABELS} == {
-        letter: letter in items for letter in LABELS
-    }
+    assert {letter: subject[letter] in modules for letter in LABELS} == {letter: letter in items for letter in LABELS}
 
 
 @clause(

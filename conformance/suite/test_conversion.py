@@ -76,13 +76,13 @@ def places(implementation, subject):
 )
 @given(blueprint=blueprints(), name=st.sampled_from((*CASTS, "to", "cpu")))
 def test_every_conversion_changes_the_module_in_place_and_returns_it(implementation, device, blueprint, name):
-    """float(), double(), half(), bfloat16(), to() and cpu() return the module itself; every node of the tree stays the same
-    object, with its mode."""
+    """float(), double(), half(), bfloat16(), to() and cpu() return the module itself; every node of the tree stays the
+    same object, with its mode."""
     subject = implementation.build(blueprint, device)
-    arguments = (dtype_of(implementation, "float64"),) if name == "to" else ()
+    arguments = {"dtype": dtype_of(implementation, "float64")} if name == "to" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # complex members lose their imaginary part, which is announced
-        assert getattr(subject.module, name)(*arguments) is subject.module
+        assert getattr(subject.module, name)(**arguments) is subject.module
     assert subject.named(subject.module.named_modules()) == subject.model.named_modules()
     modes = {subject.path(module): module.training for module in subject.module.modules()}
     assert modes == subject.model.modes()
@@ -108,8 +108,8 @@ def test_casting_methods_cast_floating_point_members_and_no_others(
 @clause(
     "conversion/to-dtype-leaves-integers",
     "torch.nn.Module.to",
-    "only cast the floating point or complex parameters and buffers to :attr:`dtype` (if given). The integral parameters "
-    "and buffers will be moved :attr:`device`, if that is given, but with dtypes unchanged.",
+    "only cast the floating point or complex parameters and buffers to :attr:`dtype` (if given). The integral "
+    "parameters and buffers will be moved :attr:`device`, if that is given, but with dtypes unchanged.",
     needs="Module.to",
 )
 @given(
@@ -122,7 +122,8 @@ def test_casting_methods_cast_floating_point_members_and_no_others(
 def test_to_a_dtype_casts_floating_point_members_and_leaves_integers(
     implementation, device, blueprint, parameter, buffer, dtype, by_keyword
 ):
-    """to(dtype) casts the floating-point parameters and buffers of the tree and leaves integer and bool ones as they are."""
+    """to(dtype) casts the floating-point parameters and buffers of the tree and leaves integer and bool ones as they
+    are."""
     subject = implementation.build(with_each_kind(blueprint, parameter, buffer), device)
     target = dtype_of(implementation, dtype)
     subject.module.to(dtype=target) if by_keyword else subject.module.to(target)
@@ -140,12 +141,12 @@ def test_to_a_dtype_casts_floating_point_members_and_leaves_integers(
 def test_to_a_complex_dtype_casts_real_members_and_leaves_integers(
     implementation, device, blueprint, parameter, buffer
 ):
-    """to(complex dtype) makes floating-point parameters and buffers complex with imaginary part 0, keeps complex ones, and
-    leaves integer and bool ones as they are."""
+    """to(complex dtype) makes floating-point parameters and buffers complex with imaginary part 0, keeps complex ones,
+    and leaves integer and bool ones as they are."""
     subject = implementation.build(with_each_kind(blueprint, parameter, buffer), device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "Complex modules are a new feature"
-        subject.module.to(dtype_of(implementation, "complex64"))
+        subject.module.to(dtype=dtype_of(implementation, "complex64"))
     assert readings(implementation, subject) == converted(subject.model, "complex64", FLOATING)
 
 
@@ -230,7 +231,8 @@ def test_to_meta_keeps_names_shapes_dtypes_and_requires_grad(implementation, dev
 )
 @given(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING), name=casts())
 def test_a_cast_changes_the_existing_parameters_in_place(implementation, device, blueprint, parameter, buffer, name):
-    """After float(), double(), half() or bfloat16() every parameter is the same object as before, under the same names."""
+    """After float(), double(), half() or bfloat16() every parameter is the same object as before, under the same
+    names."""
     subject = implementation.build(with_each_kind(blueprint, parameter, buffer), device)
     getattr(subject.module, name)()
     assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
@@ -246,11 +248,11 @@ def test_a_cast_changes_the_existing_parameters_in_place(implementation, device,
 )
 @given(blueprint=blueprints(dtypes=("float32", "int64", "bool")), parameter=parameters(("float32",)))
 def test_converting_to_what_a_module_is_already_replaces_nothing(implementation, device, blueprint, parameter):
-    """A conversion to the dtype and device that all members have already keeps every parameter and buffer the same object
-    over the same storage."""
+    """A conversion to the dtype and device that all members have already keeps every parameter and buffer the same
+    object over the same storage."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
     before = subject.module.state_dict()
-    subject.module.float().to(dtype_of(implementation, "float32")).to(device)
+    subject.module.float().to(dtype=dtype_of(implementation, "float32")).to(device)
     assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
     assert subject.named(subject.module.named_buffers()) == subject.model.named_buffers()
     for key, tensor in subject.module.state_dict().items():
@@ -270,8 +272,8 @@ def test_converting_to_what_a_module_is_already_replaces_nothing(implementation,
     names=st.lists(casts(), min_size=1, max_size=2),
 )
 def test_a_cast_keeps_requires_grad_of_every_parameter(implementation, device, blueprint, tracked, names):
-    """After float(), double(), half() and bfloat16() each parameter requires gradients exactly if it did before, and is a
-    leaf still."""
+    """After float(), double(), half() and bfloat16() each parameter requires gradients exactly if it did before, and
+    is a leaf still."""
     more = {f"own{i}": bp.Parameter((2,), requires_grad=flag) for i, flag in enumerate(tracked)}
     subject = implementation.build(extended(blueprint, **more), device)
     for name in names:

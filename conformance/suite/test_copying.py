@@ -16,7 +16,8 @@ from strategies import blueprints, buffers, parameters
 DEEPCOPY = {"docs": "source:torch.nn.Parameter.__deepcopy__", "quote": "if id(self) in memo:", "severity": OBSERVED}
 PICKLE = {
     "docs": "https://docs.pytorch.org/docs/stable/notes/serialization.html",
-    "quote": "Custom data structures that include PyTorch tensors can also be saved if the data structure is pickle-able.",
+    "quote": "Custom data structures that include PyTorch tensors can also be saved if the data structure is "
+    "pickle-able.",
 }
 EVERY_NAME = ("Module.named_parameters(remove_duplicate)", "Module.named_buffers(remove_duplicate)")
 
@@ -98,8 +99,8 @@ def test_a_deep_copy_has_the_names_values_and_flags_of_the_module(implementation
 @clause("copying/deepcopy-keeps-modes-and-attributes", **DEEPCOPY)
 @given(blueprint=blueprints())
 def test_a_deep_copy_keeps_classes_modes_and_plain_attributes(implementation, device, blueprint):
-    """copy.deepcopy(module) keeps the class, the training flag and the plain attributes of every node; tensors among the
-    attributes are copied."""
+    """copy.deepcopy(module) keeps the class, the training flag and the plain attributes of every node; tensors among
+    the attributes are copied."""
     subject = implementation.build(blueprint, device)
     check_modes_and_attributes(implementation, copy.deepcopy(subject.module), subject, subject.model)
 
@@ -119,7 +120,8 @@ def test_the_state_dict_of_a_deep_copy_has_the_same_keys(implementation, device,
 @clause("copying/deepcopy-keeps-ties", since="2.0", needs=EVERY_NAME, **DEEPCOPY)
 @given(blueprint=blueprints(), parameter=parameters(), buffer=buffers())
 def test_tied_members_stay_tied_in_a_deep_copy(implementation, device, blueprint, parameter, buffer):
-    """Parameters, buffers and modules under several names are one object under the same names in copy.deepcopy(module)."""
+    """Parameters, buffers and modules under several names are one object under the same names in
+    copy.deepcopy(module)."""
     subject = implementation.build(tied(blueprint, parameter, buffer), device)
     check_ties(copy.deepcopy(subject.module), subject.model)
 
@@ -129,17 +131,17 @@ def test_tied_members_stay_tied_in_a_deep_copy(implementation, device, blueprint
 def test_a_deep_copy_shares_no_object_and_no_storage_with_the_module(
     implementation, device, blueprint, parameter, buffer
 ):
-    """No module, parameter or buffer of copy.deepcopy(module) is one of the module's, and writing into those of the copy
-    leaves the module's as they are."""
+    """No module, parameter or buffer of copy.deepcopy(module) is one of the module's, and writing into those of the
+    copy leaves the module's as they are."""
     subject = implementation.build(tied(blueprint, parameter, buffer), device)
     clone = copy.deepcopy(subject.module)
     own = [*subject.module.modules(), *subject.module.parameters(), *subject.module.buffers()]
     copies = [*clone.modules(), *clone.parameters(), *clone.buffers()]
     assert {id(thing) for thing in own}.isdisjoint(map(id, copies))
     other = implementation.build(refilled(tied(blueprint, parameter, buffer)), device)
-    for (_, path), tensor in zip(other.model.named_parameters(), clone.parameters()):
+    for (_, path), tensor in zip(other.model.named_parameters(), clone.parameters(), strict=True):
         implementation.write(tensor, other.model.tensors()[path].values())
-    for (_, path), tensor in zip(other.model.named_buffers(), clone.buffers()):
+    for (_, path), tensor in zip(other.model.named_buffers(), clone.buffers(), strict=True):
         implementation.write(tensor, other.model.tensors()[path].values())
     check_content(implementation, clone, other.model)
     check_content(implementation, subject.module, subject.model)

@@ -81,7 +81,8 @@ def test_without_map_location_tensors_load_to_the_device_they_were_saved_from(im
 )
 @given(blueprint=blueprints(), source=ends(), target=ends())
 def test_map_location_as_a_string_puts_every_tensor_there(implementation, device, blueprint, source, target):
-    """load(file, map_location="...") puts every tensor on the device so named, wherever it was saved, with its values."""
+    """load(file, map_location="...") puts every tensor on the device so named, wherever it was saved, with its
+    values."""
     source, target = (device if end == "device" else end for end in (source, target))
     subject = implementation.build(blueprint, source)
     content = saved(implementation.save, subject.module.state_dict())
@@ -132,8 +133,8 @@ def test_map_location_meta_gives_meta_tensors_of_the_saved_shapes_and_dtypes(
 @clause(
     "devices/map_location-dict-remaps-tags",
     "torch.load",
-    "it will be used to remap location tags appearing in the file (keys), to ones that specify where to put the storages "
-    "(values).",
+    "it will be used to remap location tags appearing in the file (keys), to ones that specify where to put the "
+    "storages (values).",
     needs=TAGGED,
 )
 @given(blueprint=blueprints(), index=st.integers(0, 99), target=ends())
@@ -156,7 +157,8 @@ def test_map_location_as_a_dict_sends_each_tag_to_its_value(implementation, devi
 )
 @given(blueprint=blueprints())
 def test_map_location_as_a_dict_leaves_tags_that_it_does_not_name(implementation, device, blueprint):
-    """load(file, map_location={tag: place}) loads tensors whose tag is no key of it to the device they were saved from."""
+    """load(file, map_location={tag: place}) loads tensors whose tag is no key of it to the device they were saved
+    from."""
     subject = implementation.build(blueprint, device)
     content = saved(implementation.save, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location={NOWHERE: "cpu"})
@@ -193,7 +195,8 @@ def test_a_callable_map_location_is_called_once_for_each_storage_with_its_tag(
 )
 @given(shape=st.sampled_from(((0,), (2, 0, 3))), names=st.integers(2, 4))
 def test_a_callable_map_location_is_called_once_for_a_storage_without_elements(implementation, device, shape, names):
-    """A callable map_location is called once for the storage of a tensor without elements, however many names it has."""
+    """A callable map_location is called once for the storage of a tensor without elements, however many names it
+    has."""
     members = {"own": bp.Parameter(shape), **{f"tied{i}": bp.Shared("own") for i in range(1, names)}}
     subject = implementation.build(bp.Module(members), device)
     tags = []
@@ -282,8 +285,8 @@ def test_the_error_for_an_absent_device_names_map_location(implementation, devic
 )
 @given(blueprint=blueprints(), index=st.sampled_from((0, 99)), form=forms())
 def test_every_form_of_map_location_opens_a_file_from_an_absent_device(implementation, device, blueprint, index, form):
-    """A file saved on a device that is not there loads onto the CPU with map_location as a string, a device, a dict or a
-    callable, with every value."""
+    """A file saved on a device that is not there loads onto the CPU with map_location as a string, a device, a dict or
+    a callable, with every value."""
     subject = implementation.build(blueprint)
     tag = f"cuda:{index}"
     content = tagged(implementation, tag, subject.module.state_dict())
@@ -333,8 +336,8 @@ def test_tied_entries_stay_tied_on_another_device(implementation, device, bluepr
 )
 @given(blueprint=blueprints(), source=ends(), target=ends())
 def test_a_state_mapped_to_the_cpu_loads_into_a_module_on_any_device(implementation, device, blueprint, source, target):
-    """load_state_dict(load(file, map_location="cpu")) copies the values into a module on any device, whose parameters and
-    buffers stay there."""
+    """load_state_dict(load(file, map_location="cpu")) copies the values into a module on any device, whose parameters
+    and buffers stay there."""
     source, target = (device if end == "device" else end for end in (source, target))
     origin = implementation.build(blueprint, source)
     subject = implementation.build(refilled(blueprint), target)

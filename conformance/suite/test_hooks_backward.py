@@ -258,7 +258,7 @@ def test_without_inputs_that_require_grad_the_hook_fires_for_the_outputs(impleme
     since="2.1",
     needs=(*BOTH, "Module.requires_grad_"),
 )
-@given(blueprint=linears(*KINDS), rows=rows())
+@given(blueprint=linears(*KINDS, adds=False), rows=rows())
 def test_without_outputs_that_require_grad_no_backward_hook_fires(implementation, device, blueprint, rows):
     """Where no output of the module requires gradients, its full backward hooks and pre-hooks do not fire in a backward
     pass through what is computed from it."""
@@ -318,9 +318,8 @@ def test_grad_input_has_no_entry_for_keyword_arguments(implementation, device, r
     scale = leaf(implementation, [[float(factor)] * 2 for _ in rows], device)
     module.register_full_backward_hook(lambda module, grad_input, grad_output: seen.append(grad_input))
     implementation.backward(module(x, scale=scale))
-    assert [[implementation.read(grad).flat for grad in grads] for grads in seen] == [
-        [(float(factor),) * 2 * len(rows)]
-    ]
+    assert [len(grad_input) for grad_input in seen] == [1]
+    assert implementation.read(seen[0][0]).flat == (float(factor),) * 2 * len(rows)
     assert read_grad(implementation, scale) == approximately(rows)
 
 

@@ -304,6 +304,7 @@ def test_prepend_puts_a_forward_hook_before_the_existing_ones(implementation, de
     "hooks_forward/hooks-fire-every-time",
     POST,
     "The hook will be called every time after :func:`forward` has computed an output.",
+    since="1.2",
     needs=BOTH,
 )
 @given(

@@ -40,9 +40,9 @@ def installed(implementation, kind, *callbacks, **options):
 @contextlib.contextmanager
 def recorded(implementation, subject, own):
     """Global hooks that, while it is open, write into the subject's log and add numbers as its own hooks do."""
-    names = {hook.kind: f"register_{hook.kind}_hook" for hook in own}
+    kinds = {hook.kind for hook in own}
     place = SimpleNamespace(
-        **{name: getattr(implementation, f"register_module_{kind}_hook") for kind, name in names.items()}
+        **{f"register_{kind}_hook": getattr(implementation, f"register_module_{kind}_hook") for kind in kinds}
     )
     handles = []
     try:
@@ -341,7 +341,7 @@ def test_global_backward_pre_hooks_fire_on_every_module_before_its_own(implement
     f"{MODULE}.register_module_module_registration_hook",
     "The hook will be called every time :func:`register_module` is invoked.",
     since="2.0",
-    needs="register_module_module_registration_hook",
+    needs=("register_module_module_registration_hook", "Module.register_module"),
 )
 @given(keys=st.lists(names(), min_size=1, max_size=4, unique=True), ways=st.integers(0, 80), replace=st.booleans())
 def test_a_module_registration_hook_sees_every_child(implementation, device, keys, ways, replace):

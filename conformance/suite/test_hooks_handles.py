@@ -75,6 +75,7 @@ def test_removing_some_backward_hooks_leaves_the_others_in_order(implementation,
     "handles/remove-between-calls-and-add-again",
     "torch.nn.Module.register_forward_pre_hook",
     "the provided ``hook`` will be fired after all existing ``forward_pre`` hooks on this",
+    since="1.2",
     needs=BOTH,
 )
 @given(
@@ -155,6 +156,7 @@ def test_a_handle_removes_its_own_global_hook_only(implementation, device, kinds
     "source:torch.utils.hooks.RemovableHandle.remove",
     "if hooks_dict is not None and self.id in hooks_dict:",
     severity=OBSERVED,
+    since="1.2",
     needs=BOTH,
 )
 @given(own=hooks(*FORWARD_KINDS, prepend=False, with_kwargs=False), choice=st.integers(0, 15), rows=rows())

@@ -31,6 +31,11 @@ def test_names_values_and_modes_follow_any_sequence_of_edits(implementation, dev
     run_state_machine_as_test(lambda: Lifecycle(implementation, device), settings=settings())
 
 
+def reserved(module: model.ModuleModel, name: str) -> bool:
+    """Whether the name is kept for a buffer: it then takes nothing else."""
+    return name in module.buffers_ and module.buffers_[name] is None
+
+
 class Lifecycle(RuleBasedStateMachine):
     """One module and its model, edited alike. ``real`` maps each object of the model to the framework's."""
 
@@ -63,7 +68,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(where=INDEX, name=names(), parameter=parameters())
     def assign_a_parameter(self, where, name, parameter):
         module = self.pick(where)
-        if module.kind in LISTS and name.isdigit():
+        if (module.kind in LISTS and name.isdigit()) or reserved(module, name):
             return  # an indexed name belongs to the list
         tensor = model.TensorModel(
             self.fresh(), "parameter", parameter.shape, parameter.dtype, parameter.flat, parameter.differentiable
@@ -89,7 +94,7 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(where=INDEX, name=names(), kind=CHILDREN)
     def assign_a_child(self, where, name, kind):
         module = self.pick(where)
-        if module.kind in LISTS or name in module.parameters_:
+        if module.kind in LISTS or name in module.parameters_ or reserved(module, name):
             return
         child = model.ModuleModel(self.fresh(), kind)
         self.real[child] = getattr(self.implementation, kind)()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import RECOMMENDED, clause, given
-from conformance.model_state import loaded, refilled
+from conformance.model_state import loaded, moved, refilled
 from conformance.nesting import nest
 from strategies import blueprints, names, parameters
 from strategies.state import name_paths
@@ -249,11 +249,11 @@ def test_the_state_of_data_parallel_is_refused_by_the_bare_module(implementation
 def test_the_prefix_is_stripped_in_place_where_it_is(implementation, device, blueprint, prefix, parameter):
     """consume_prefix_in_state_dict_if_present(state_dict, prefix) takes the prefix off, once, every key that begins
     with it; the values stay, and so do keys without the prefix."""
-    subject = implementation.build(blueprint, device)
+    subject = implementation.build(bp.Module({"tree": moved(blueprint, "tree")}), device)
     state = {f"{prefix}{key}": subject[path] for key, path in subject.model.state_dict()}
     other = state["other." + prefix] = implementation.make(parameter, device)
     assert implementation.consume_prefix_in_state_dict_if_present(state, prefix) is None
-    assert state.pop("other." + prefix) is other
+    assert state.pop("other." + prefix, None) is other
     assert sorted(subject.named(state.items())) == sorted(subject.model.state_dict())
 
 
@@ -269,8 +269,32 @@ def test_the_prefix_is_stripped_in_place_where_it_is(implementation, device, blu
 @given(blueprint=blueprints())
 def test_once_stripped_the_state_of_data_parallel_loads_into_a_bare_module(implementation, device, blueprint):
     """DataParallel(m).state_dict(), once "module." is stripped, loads into a bare module of the same structure."""
-    subject = implementation.build(blueprint, device)
-    source = implementation.build(refilled(blueprint), device)
+    subject = implementation.build(bp.Module({"tree": moved(blueprint, "tree")}), device)
+    source = implementation.build(refilled(subject.blueprint), device)
+    state = implementation.DataParallel(source.module).state_dict()
+    implementation.consume_prefix_in_state_dict_if_present(state, "module.")
+    subject.module.load_state_dict(state)
+    assert subject.readings() == loaded(subject.model, source.model.state())
+
+
+@clause(
+    "naming/consume_prefix-where-a-child-has-its-name",
+    STRIP,
+    "Given a `state_dict` from a DP/DDP model, a local model can load it by applying "
+    '`consume_prefix_in_state_dict_if_present(state_dict, "module.")` before calling '
+    ":meth:`torch.nn.Module.load_state_dict`.",
+    since="1.9",
+    needs=(CONSUME, "DataParallel"),
+)
+@given(name=names(), first=parameters(), second=parameters())
+def test_the_state_of_a_module_with_a_child_called_module_loads_once_stripped(
+    implementation, device, name, first, second
+):
+    """The same holds for a module with a child that is itself called "module", where a key, once stripped, is what another
+    one was before."""
+    children = {"module": bp.Module({name: bp.Module({"a": first})}), name: bp.Module({"a": second})}
+    subject = implementation.build(bp.Module(children), device)
+    source = implementation.build(refilled(subject.blueprint), device)
     state = implementation.DataParallel(source.module).state_dict()
     implementation.consume_prefix_in_state_dict_if_present(state, "module.")
     subject.module.load_state_dict(state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import re
 
 import pytest
@@ -27,8 +29,8 @@ TRANSIENT = "Module.register_buffer(persistent)"
 )
 @given(pieces=pieces(), name=names())
 def test_assigning_a_parameter_registers_it(implementation, device, pieces, name):
-    """Assigning a Parameter as an attribute adds it to the module's parameters, and to nothing else, under that name; the
-    attribute is that very object."""
+    """Assigning a Parameter as an attribute adds it to the module's parameters, and to nothing else, under that name;
+    the attribute is that very object."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     setattr(module, name, subject["parameter"])
@@ -63,8 +65,8 @@ def test_assigning_a_module_registers_it_with_all_it_holds(implementation, devic
 )
 @given(pieces=pieces(), name=names())
 def test_assigning_a_plain_tensor_registers_nothing(implementation, device, pieces, name):
-    """Assigning a plain tensor makes it an ordinary attribute: it is among neither the parameters nor the buffers nor the
-    entries of state_dict()."""
+    """Assigning a plain tensor makes it an ordinary attribute: it is among neither the parameters nor the buffers nor
+    the entries of state_dict()."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     setattr(module, name, subject["tensor"])
@@ -97,7 +99,8 @@ def test_what_is_computed_from_a_parameter_is_no_parameter(implementation, devic
 )
 @given(value=values(), name=names())
 def test_assigning_any_other_value_makes_an_ordinary_attribute(implementation, device, value, name):
-    """Assigning a value that is no tensor and no module makes an ordinary attribute, which may be replaced and deleted."""
+    """Assigning a value that is no tensor and no module makes an ordinary attribute, which may be replaced and
+    deleted."""
     module = implementation.Module()
     setattr(module, name, "before")
     setattr(module, name, value)
@@ -138,8 +141,8 @@ def test_what_lies_in_a_plain_list_tuple_or_dict_is_not_registered(implementatio
 )
 @given(pieces=pieces(), kind=st.sampled_from(("list", "tensor")))
 def test_an_optimizer_over_a_module_without_parameters_says_so(implementation, device, pieces, kind):
-    """An optimizer over the parameters() of a module that keeps its layers in a plain list, or its weight in a plain tensor,
-    raises ValueError "optimizer got an empty parameter list"."""
+    """An optimizer over the parameters() of a module that keeps its layers in a plain list, or its weight in a plain
+    tensor, raises ValueError "optimizer got an empty parameter list"."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     module.held = {"list": [subject["module"], subject["parameter"]], "tensor": subject["tensor"]}[kind]
@@ -226,7 +229,8 @@ def test_a_parameter_takes_over_the_name_of_anything_else(implementation, device
 )
 @given(pieces=pieces(), old=st.sampled_from(("buffer", "module", "tensor", "text")), name=names())
 def test_a_module_takes_over_the_name_of_a_buffer_a_child_or_an_attribute(implementation, device, pieces, old, name):
-    """A Module assigned to the name of a buffer, child or plain attribute replaces it: the name is then a child only."""
+    """A Module assigned to the name of a buffer, child or plain attribute replaces it: the name is then a child
+    only."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     put(implementation, module, old, name, subject[old])
@@ -277,8 +281,8 @@ def test_a_parameter_hides_a_class_attribute(implementation, device, pieces, def
 )
 @given(pieces=pieces(), default=values(), name=names())
 def test_a_module_hides_a_class_attribute(implementation, device, pieces, default, name):
-    """A Module assigned to a name that is an attribute of the parent's class is registered, and the attribute of the parent
-    is then that Module."""
+    """A Module assigned to a name that is an attribute of the parent's class is registered, and the attribute of the
+    parent is then that Module."""
     subject = implementation.build(pieces, device)
     module = type("Net", (implementation.Module,), {name: default})()
     setattr(module, name, subject["module"])
@@ -293,7 +297,8 @@ def test_a_module_hides_a_class_attribute(implementation, device, pieces, defaul
 )
 @given(pieces=pieces(), other=st.sampled_from(("tensor", "module", "buffer", "text", "number")), name=names())
 def test_a_name_reserved_for_a_parameter_takes_nothing_else(implementation, device, pieces, other, name):
-    """After register_parameter(name, None) the attribute can be set to a Parameter only: anything else raises TypeError."""
+    """After register_parameter(name, None) the attribute can be set to a Parameter only: anything else raises
+    TypeError."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     module.register_parameter(name, None)
@@ -329,8 +334,8 @@ def test_a_name_reserved_for_a_buffer_takes_no_parameter_and_no_module(implement
 )
 @given(pieces=pieces(), other=st.sampled_from(("text", "number")), name=names())
 def test_a_name_reserved_for_a_buffer_takes_tensors_and_no_plain_values(implementation, device, pieces, other, name):
-    """After register_buffer(name, None) the attribute cannot be set to a value that is no tensor, which raises TypeError; a
-    tensor set to it is a buffer."""
+    """After register_buffer(name, None) the attribute cannot be set to a value that is no tensor, which raises
+    TypeError; a tensor set to it is a buffer."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     implementation.register_buffer(module, name, None, True)
@@ -374,8 +379,8 @@ def test_a_parameters_name_refuses_anything_but_a_parameter_or_none(implementati
     name=names(),
 )
 def test_a_childs_name_refuses_tensors_and_plain_values(implementation, device, pieces, held, other, name):
-    """Assigning a plain tensor or any other value to the name of a child, also one that is None, raises TypeError "cannot
-    assign ... as child module ..." and leaves the child in place."""
+    """Assigning a plain tensor or any other value to the name of a child, also one that is None, raises TypeError
+    "cannot assign ... as child module ..." and leaves the child in place."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     module.add_module(name, subject["module"] if held else None)
@@ -393,8 +398,8 @@ def test_a_childs_name_refuses_tensors_and_plain_values(implementation, device, 
 )
 @given(pieces=pieces(), other=st.sampled_from(("text", "number")), name=names())
 def test_a_buffers_name_refuses_what_is_no_tensor(implementation, device, pieces, other, name):
-    """Assigning a value that is neither a tensor nor None to the name of a buffer raises TypeError "cannot assign ... as
-    buffer ..." and leaves the buffer in place."""
+    """Assigning a value that is neither a tensor nor None to the name of a buffer raises TypeError "cannot assign ...
+    as buffer ..." and leaves the buffer in place."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     implementation.register_buffer(module, name, subject["buffer"], True)
@@ -411,8 +416,8 @@ def test_a_buffers_name_refuses_what_is_no_tensor(implementation, device, pieces
 )
 @given(kind=st.sampled_from(("parameter", "buffer")), name=names())
 def test_a_name_registered_as_none_reads_none_and_is_in_no_collection(implementation, device, kind, name):
-    """A parameter or buffer registered as None can be read as an attribute, which is None, and is in neither parameters()
-    nor buffers() nor state_dict()."""
+    """A parameter or buffer registered as None can be read as an attribute, which is None, and is in neither
+    parameters() nor buffers() nor state_dict()."""
     module = implementation.Module()
     register(implementation, module, kind, name, None)
     assert getattr(module, name) is None
@@ -427,8 +432,8 @@ def test_a_name_registered_as_none_reads_none_and_is_in_no_collection(implementa
 )
 @given(pieces=pieces(), name=names())
 def test_add_module_takes_none(implementation, device, pieces, name):
-    """add_module(name, None) makes an attribute that is None and in neither children() nor modules(); a Module assigned to
-    it is a child."""
+    """add_module(name, None) makes an attribute that is None and in neither children() nor modules(); a Module assigned
+    to it is a child."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     module.add_module(name, None)
@@ -497,7 +502,8 @@ def test_replacing_keeps_the_place_and_adding_again_goes_to_the_end(implementati
 )
 @given(pieces=pieces(), kind=st.sampled_from(KINDS))
 def test_one_object_may_have_two_names_and_keeps_the_one_that_is_not_deleted(implementation, device, pieces, kind):
-    """One Parameter, buffer or Module may be registered under two names of a module; deleting one name leaves the other."""
+    """One Parameter, buffer or Module may be registered under two names of a module; deleting one name leaves the
+    other."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     put(implementation, module, kind, "first", subject[kind])
@@ -530,8 +536,8 @@ def test_register_parameter_adds_a_parameter_that_is_an_attribute(implementation
 )
 @given(pieces=pieces(), name=names())
 def test_register_buffer_adds_a_persistent_buffer_that_is_an_attribute(implementation, device, pieces, name):
-    """register_buffer(name, tensor) adds the tensor to the buffers and to the state_dict under that name, and the attribute
-    of that name is it."""
+    """register_buffer(name, tensor) adds the tensor to the buffers and to the state_dict under that name, and the
+    attribute of that name is it."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     module.register_buffer(name, subject["tensor"])
@@ -543,22 +549,23 @@ def test_register_buffer_adds_a_persistent_buffer_that_is_an_attribute(implement
 @clause(
     "registration/non-persistent-buffer-differs-in-the-state_dict",
     "torch.nn.Module.register_buffer",
-    "The only difference between a persistent buffer and a non-persistent buffer is that the latter will not be a part of "
-    "this module's :attr:`state_dict`.",
+    "The only difference between a persistent buffer and a non-persistent buffer is that the latter will not be a part "
+    "of this module's :attr:`state_dict`.",
     since="1.6",
     needs=TRANSIENT,
 )
 @given(pieces=pieces(), persistent=st.tuples(st.booleans(), st.booleans()))
 def test_a_non_persistent_buffer_is_missing_from_the_state_dict_only(implementation, device, pieces, persistent):
-    """Buffers are in buffers() and readable as attributes in order of registration, persistent or not; only the persistent
-    ones are in state_dict()."""
+    """Buffers are in buffers() and readable as attributes in order of registration, persistent or not; only the
+    persistent ones are in state_dict()."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
-    for name, kept in zip(("buffer", "other_buffer"), persistent):
+    kept_by_name = {"buffer": persistent[0], "other_buffer": persistent[1]}
+    for name, kept in kept_by_name.items():
         implementation.register_buffer(module, name, subject[name], kept)
         assert subject.path(getattr(module, name)) == name
     assert registered(subject, module) == only(buffer=[("buffer", "buffer"), ("other_buffer", "other_buffer")])
-    assert list(module.state_dict()) == [name for name, kept in zip(("buffer", "other_buffer"), persistent) if kept]
+    assert list(module.state_dict()) == [name for name, kept in kept_by_name.items() if kept]
 
 
 @clause(
@@ -646,8 +653,8 @@ def test_registering_a_buffer_again_decides_anew_whether_it_is_persistent(
 def test_a_name_that_was_a_non_persistent_buffer_is_like_any_other_once_it_is_free(
     implementation, device, pieces, name, over
 ):
-    """After a non-persistent buffer is deleted, or replaced by a Parameter that is deleted, a buffer registered under its
-    name without saying so is persistent, and so is a tensor assigned to it."""
+    """After a non-persistent buffer is deleted, or replaced by a Parameter that is deleted, a buffer registered under
+    its name without saying so is persistent, and so is a tensor assigned to it."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     implementation.register_buffer(module, name, subject["buffer"], False)
@@ -686,8 +693,8 @@ def test_a_name_that_is_no_string_is_refused(implementation, device, pieces, kin
 )
 @given(pieces=pieces(), kind=st.sampled_from(KINDS), name=refused_names(), held=st.booleans())
 def test_an_empty_name_and_a_name_with_a_dot_are_refused(implementation, device, pieces, kind, name, held):
-    """register_parameter, register_buffer and add_module raise KeyError for the empty name and for a name with a dot, also
-    for None, and register nothing."""
+    """register_parameter, register_buffer and add_module raise KeyError for the empty name and for a name with a dot,
+    also for None, and register nothing."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     with pytest.raises(KeyError, match="name can"):
@@ -704,8 +711,8 @@ def test_an_empty_name_and_a_name_with_a_dot_are_refused(implementation, device,
 )
 @given(pieces=pieces(), kind=st.sampled_from(KINDS), name=taken_names())
 def test_a_name_that_every_module_has_is_refused(implementation, device, pieces, kind, name):
-    """register_parameter, register_buffer and add_module raise KeyError for the name of a method or of training, and leave
-    the attribute as it is."""
+    """register_parameter, register_buffer and add_module raise KeyError for the name of a method or of training, and
+    leave the attribute as it is."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     before = getattr(module, name)
@@ -728,8 +735,8 @@ def test_a_name_that_every_module_has_is_refused(implementation, device, pieces,
     name=names(),
 )
 def test_a_name_that_is_registered_as_another_kind_is_refused(implementation, device, pieces, kinds, held, name):
-    """register_parameter, register_buffer and add_module raise KeyError for a name that is a plain attribute or registered
-    as another kind, also as None, and leave it as it is."""
+    """register_parameter, register_buffer and add_module raise KeyError for a name that is a plain attribute or
+    registered as another kind, also as None, and leave it as it is."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     old, new = kinds
@@ -787,8 +794,8 @@ def test_assigning_a_buffer_to_an_empty_or_dotted_name_is_refused(implementation
 )
 @given(pieces=pieces(), name=st.one_of(names(), refused_names()))
 def test_a_child_is_found_under_its_name_or_the_name_is_refused(implementation, device, pieces, name):
-    """setattr of a Module under any name either raises KeyError, as add_module does, and registers nothing, or registers a
-    child that get_submodule finds under that name."""
+    """setattr of a Module under any name either raises KeyError, as add_module does, and registers nothing, or
+    registers a child that get_submodule finds under that name."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     try:
@@ -816,8 +823,8 @@ def test_a_child_is_found_under_its_name_or_the_name_is_refused(implementation, 
     name=names(),
 )
 def test_a_value_of_another_type_is_refused(implementation, device, pieces, kinds, name):
-    """register_parameter takes a Parameter or None, register_buffer a tensor or None, add_module a Module or None; anything
-    else raises TypeError and registers nothing."""
+    """register_parameter takes a Parameter or None, register_buffer a tensor or None, add_module a Module or None;
+    anything else raises TypeError and registers nothing."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     kind, other = kinds
@@ -840,8 +847,8 @@ def test_a_value_of_another_type_is_refused(implementation, device, pieces, kind
 def test_a_subclass_with_the_old_register_buffer_takes_persistent_buffers_only(
     implementation, device, pieces, persistent, name
 ):
-    """Where a subclass overrides register_buffer without the argument persistent, assigning a persistent Buffer calls the
-    override and a non-persistent one raises RuntimeError."""
+    """Where a subclass overrides register_buffer without the argument persistent, assigning a persistent Buffer calls
+    the override and a non-persistent one raises RuntimeError."""
 
     class Net(implementation.Module):
         def register_buffer(self, name, tensor):
@@ -874,8 +881,8 @@ untested(
 )
 @given(pieces=pieces(), name=names())
 def test_reading_an_absent_name_raises_attribute_error(implementation, device, pieces, name):
-    """Reading a name that is no attribute raises AttributeError "'Net' object has no attribute 'name'", also where a child
-    has that attribute."""
+    """Reading a name that is no attribute raises AttributeError "'Net' object has no attribute 'name'", also where a
+    child has that attribute."""
     subject = implementation.build(pieces, device)
     module = type("Net", (implementation.Module,), {})()
     module.child = subject["module"]
@@ -897,8 +904,8 @@ def test_reading_an_absent_name_raises_attribute_error(implementation, device, p
     emptied=st.booleans(),
 )
 def test_deleting_an_attribute_unregisters_it_and_nothing_else(implementation, device, pieces, kind, emptied):
-    """del module.name removes a parameter, buffer, child or plain attribute, also one that is None, and leaves the others;
-    deleting it again raises AttributeError."""
+    """del module.name removes a parameter, buffer, child or plain attribute, also one that is None, and leaves the
+    others; deleting it again raises AttributeError."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
     for other in KINDS:
@@ -957,7 +964,8 @@ def test_dir_lists_every_member_but_those_that_begin_with_a_digit(implementation
 )
 @given(tensor=tensors(FLOATING))
 def test_a_parameter_is_a_tensor_with_the_data_it_was_made_from(implementation, device, tensor):
-    """Parameter(data) is a tensor and a Parameter, of the shape, dtype and values of data, which stays a plain tensor."""
+    """Parameter(data) is a tensor and a Parameter, of the shape, dtype and values of data, which stays a plain
+    tensor."""
     data = implementation.make(tensor, device)
     parameter = implementation.Parameter(data)
     assert implementation.is_tensor(parameter) and isinstance(parameter, implementation.Parameter)
@@ -1008,7 +1016,8 @@ def test_a_parameter_requires_gradients_unless_told_not_to(implementation, devic
 )
 @given(tensor=tensors(FLOATING), asked=st.sampled_from((None, True, False)))
 def test_a_parameter_made_under_no_grad_requires_gradients(implementation, device, tensor, asked):
-    """no_grad() does not change whether a new Parameter requires gradients: it does unless requires_grad=False is given."""
+    """no_grad() does not change whether a new Parameter requires gradients: it does unless requires_grad=False is
+    given."""
     data = implementation.make(tensor, device)
     options = {} if asked is None else {"requires_grad": asked}
     with implementation.no_grad():
@@ -1038,8 +1047,8 @@ def test_a_parameter_without_data_is_an_empty_tensor(implementation, device):
 )
 @given(pieces=pieces())
 def test_a_buffer_is_a_tensor_and_no_parameter(implementation, device, pieces):
-    """Buffer(data) is a tensor and a Buffer but no Parameter, of the shape, dtype and values of data, which stays a plain
-    tensor."""
+    """Buffer(data) is a tensor and a Buffer but no Parameter, of the shape, dtype and values of data, which stays a
+    plain tensor."""
     subject = implementation.build(pieces, device)
     data = subject["tensor"]
     buffer = implementation.Buffer(data)
@@ -1047,3 +1056,158 @@ def test_a_buffer_is_a_tensor_and_no_parameter(implementation, device, pieces):
     assert not implementation.is_parameter(buffer)
     assert not isinstance(data, implementation.Buffer) and not isinstance(subject["parameter"], implementation.Buffer)
     assert implementation.read(buffer) == implementation.read(data)
+
+
+@clause(
+    "registration/parameter-repr-says-so",
+    MODULES_NOTE,
+    "Parameter containing: tensor(",
+    severity=RECOMMENDED,
+)
+@given(parameter=parameters())
+def test_the_text_of_a_parameter_begins_with_parameter_containing(implementation, device, parameter):
+    """repr of a Parameter is "Parameter containing:" on a line of its own, then the text of the tensor."""
+    subject = implementation.build(bp.Module({"parameter": parameter}), device)
+    first, *rest = repr(subject["parameter"]).splitlines()
+    assert first == "Parameter containing:"
+    assert "".join(rest).strip()
+
+
+@clause(
+    "registration/integer-parameter-cannot-require-grad",
+    "torch.autograd",
+    "As of now, we only support autograd for floating point",
+    severity=RECOMMENDED,
+    needs="autograd",
+)
+@given(tensor=tensors(("int64", "bool")))
+def test_a_parameter_of_integers_needs_requires_grad_false(implementation, device, tensor):
+    """Parameter(data) of an integer or bool tensor raises RuntimeError unless requires_grad=False is given."""
+    data = implementation.make(tensor, device)
+    with pytest.raises(RuntimeError):
+        implementation.Parameter(data)
+    parameter = implementation.Parameter(data, requires_grad=False)
+    assert implementation.read(parameter) == Reading(tensor.shape, tensor.dtype, tensor.flat)
+    assert implementation.requires_grad(parameter) is False
+
+
+@clause(
+    "registration/copied-parameter-is-independent",
+    "source:torch.nn.Parameter.__deepcopy__",
+    "self.data.clone(memory_format=torch.preserve_format), self.requires_grad",
+    severity=OBSERVED,
+)
+@given(parameter=parameters(("float32", "float64", "int64")), fill=st.integers(0, 30))
+def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implementation, device, parameter, fill):
+    """deepcopy of a Parameter is a Parameter of the same values, dtype and requires_grad; a write into one is not seen
+    in the other."""
+    original = implementation.build(bp.Module({"p": parameter}), device)["p"]
+    made = implementation.read(original)
+    copied = copy.deepcopy(original)
+    assert isinstance(copied, implementation.Parameter) and copied is not original
+    assert implementation.read(copied) == made
+    assert implementation.requires_grad(copied) is implementation.requires_grad(original)
+    implementation.write(copied, bp.Tensor(made.shape, made.dtype, fill).values())
+    assert implementation.read(original) == made
+
+
+@clause(
+    "registration/copied-parameter-keeps-attributes",
+    "torch.nn.Parameter",
+    "Parameters are :class:`~torch.Tensor` subclasses",
+    severity=RECOMMENDED,
+)
+@given(pieces=pieces(), kind=st.sampled_from(("tensor", "parameter")), value=values())
+def test_a_deep_copy_of_a_parameter_keeps_its_attributes_as_that_of_a_tensor(
+    implementation, device, pieces, kind, value
+):
+    """deepcopy of a Parameter keeps the Python attributes that were set on it, as deepcopy of a plain tensor does."""
+    original = implementation.build(pieces, device)[kind]
+    original.tag = value
+    assert copy.deepcopy(original).tag == value
+
+
+@clause(
+    "registration/copied-parameter-keeps-its-gradient",
+    "torch.nn.Parameter",
+    "Parameters are :class:`~torch.Tensor` subclasses",
+    severity=RECOMMENDED,
+    since="1.13",
+    needs="autograd",
+)
+@given(parameter=parameters(FLOATING), fill=st.integers(0, 30))
+def test_a_deep_copy_of_a_parameter_keeps_its_gradient_as_that_of_a_tensor(implementation, device, parameter, fill):
+    """deepcopy of a Parameter keeps its gradient, as deepcopy of a plain tensor does."""
+    original = implementation.build(bp.Module({"p": parameter}), device)["p"]
+    gradient = bp.Tensor(parameter.shape, parameter.dtype, fill)
+    original.grad = implementation.make(gradient, device)
+    kept = implementation.grad(copy.deepcopy(original))
+    assert kept is not None and kept is not original.grad
+    assert implementation.read(kept) == Reading(gradient.shape, gradient.dtype, gradient.flat)
+
+
+@clause(
+    "registration/pickled-parameter-keeps-attributes",
+    "source:torch.nn.Parameter.__reduce_ex__",
+    "torch._utils._rebuild_parameter_with_state",
+    severity=OBSERVED,
+    since="2.0",
+    needs="pickle.module",
+)
+@given(parameter=parameters(("float32", "float64", "int64")), value=values())
+def test_a_pickled_parameter_keeps_values_flag_and_attributes(implementation, device, parameter, value):
+    """Pickling a Parameter keeps its values, its requires_grad and the Python attributes that were set on it."""
+    original = implementation.build(bp.Module({"p": parameter}), device)["p"]
+    original.tag = value
+    loaded = pickle.loads(pickle.dumps(original))
+    assert isinstance(loaded, implementation.Parameter)
+    assert implementation.read(loaded) == implementation.read(original)
+    assert implementation.requires_grad(loaded) is implementation.requires_grad(original)
+    assert loaded.tag == value
+
+
+@clause(
+    "registration/copied-buffer-stays-a-buffer",
+    "torch.nn.Buffer",
+    "Buffers are :class:`~torch.Tensor` subclasses",
+    severity=RECOMMENDED,
+    since="2.5",
+    needs=("Buffer", "pickle.module"),
+)
+@given(pieces=pieces(), persistent=st.booleans(), way=st.sampled_from(("deepcopy", "pickle")))
+def test_a_copied_buffer_is_a_buffer_as_persistent_as_before(implementation, device, pieces, persistent, way):
+    """deepcopy and pickle of a Buffer give a Buffer of the same values, which registers itself as persistent or not as
+    the original."""
+    original = implementation.Buffer(implementation.build(pieces, device)["buffer"], persistent=persistent)
+    copied = copy.deepcopy(original) if way == "deepcopy" else pickle.loads(pickle.dumps(original))
+    module = implementation.Module()
+    module.mean = copied
+    assert isinstance(copied, implementation.Buffer) and copied is not original
+    assert implementation.read(copied) == implementation.read(original)
+    assert [name for name, _ in module.named_buffers()] == ["mean"]
+    assert list(module.state_dict()) == ["mean"] * persistent
+
+
+@clause(
+    "registration/converted-buffer-stays-a-buffer",
+    "torch.nn.Buffer",
+    "Buffers are :class:`~torch.Tensor` subclasses",
+    severity=RECOMMENDED,
+    since="2.5",
+    needs=("Buffer", "Module.double"),
+)
+@given(tensor=tensors(FLOATING), persistent=st.booleans())
+def test_a_buffer_is_a_buffer_after_the_module_is_converted(implementation, device, tensor, persistent):
+    """A Buffer is still a Buffer after double() of its module: assigned to another module, it is registered there."""
+    module, other = implementation.Module(), implementation.Module()
+    module.mean = implementation.Buffer(implementation.make(tensor, device), persistent=persistent)
+    other.mean = module.double().mean
+    assert isinstance(module.mean, implementation.Buffer)
+    assert [name for name, _ in other.named_buffers()] == ["mean"]
+
+
+untested(
+    "registration/parameter-of-a-custom-tensor-class",
+    "Parameter(data) of a custom class of tensors is a Parameter that keeps that class.",
+    "source:torch.nn.parameter.Parameter.__new__",
+)

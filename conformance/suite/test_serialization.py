@@ -41,8 +41,8 @@ def readings(implementation, state):
 )
 @given(blueprint=blueprints())
 def test_a_loaded_state_dict_has_the_keys_and_values_of_the_saved_one(implementation, device, blueprint):
-    """load(file) returns the state_dict that save wrote into the file: the same keys in the same order, each with the same
-    shape, dtype and values."""
+    """load(file) returns the state_dict that save wrote into the file: the same keys in the same order, each with the
+    same shape, dtype and values."""
     subject = implementation.build(blueprint, device)
     state = loaded(implementation.load, saved(implementation.save, subject.module.state_dict()))
     assert list(state) == [key for key, _ in subject.model.state_dict()]
@@ -76,7 +76,8 @@ def test_a_module_restored_from_a_file_has_the_values_of_the_saved_module(implem
 def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
     implementation, device, blueprint, target, source
 ):
-    """save and load take a path as str, an os.PathLike, an open file or a BytesIO; what one kind saved, any kind loads."""
+    """save and load take a path as str, an os.PathLike, an open file or a BytesIO; what one kind saved, any kind
+    loads."""
     subject = implementation.build(blueprint, device)
     content = save_to(target, lambda file: implementation.save(subject.module.state_dict(), file))
     state = load_from(source, content, implementation.load)
@@ -175,8 +176,8 @@ def test_writing_into_the_module_or_a_loaded_tensor_reaches_no_other_copy(implem
 )
 @given(blueprint=blueprints(), parameter=parameters(("float32",)))
 def test_entries_that_share_storage_share_it_after_loading(implementation, device, blueprint, parameter):
-    """Two entries of a state_dict share storage after loading exactly if they did when it was saved: tied parameters and
-    buffers stay tied, and no others become so."""
+    """Two entries of a state_dict share storage after loading exactly if they did when it was saved: tied parameters
+    and buffers stay tied, and no others become so."""
     subject = implementation.build(extended(blueprint, one=parameter, other=bp.Shared("one")), device)
     state = loaded(implementation.load, saved(implementation.save, subject.module.state_dict()))
     check_ties(implementation, state, subject.model)
@@ -200,8 +201,8 @@ def check_ties(implementation, state, model):
 )
 @given(blueprint=blueprints(), parameter=parameters(("float32",)))
 def test_the_old_format_holds_the_same_state_with_the_same_ties(implementation, device, blueprint, parameter):
-    """save(..., _use_new_zipfile_serialization=False) writes the old format, which is no zip archive, and load reads it:
-    the same keys, values and ties."""
+    """save(..., _use_new_zipfile_serialization=False) writes the old format, which is no zip archive, and load reads
+    it: the same keys, values and ties."""
     subject = implementation.build(extended(blueprint, one=parameter, other=bp.Shared("one")), device)
     content = saved(implementation.save, subject.module.state_dict(), **LEGACY)
     state = loaded(implementation.load, content)
@@ -277,8 +278,8 @@ def test_weights_only_or_not_gives_the_same_state_in_both_formats(
 )
 @given(value=st.integers())
 def test_a_restricted_load_refuses_an_object_of_another_class(implementation, device, value):
-    """load(weights_only=True) raises pickle.UnpicklingError where the file holds an object of a class of the user's own,
-    which load(weights_only=False) returns."""
+    """load(weights_only=True) raises pickle.UnpicklingError where the file holds an object of a class of the user's
+    own, which load(weights_only=False) returns."""
     content = saved(implementation.save, [Opaque(value)])
     with pytest.raises(pickle.UnpicklingError):
         loaded(implementation.load, content, weights_only=True)
@@ -296,8 +297,8 @@ def test_a_restricted_load_refuses_an_object_of_another_class(implementation, de
 )
 @given(value=st.integers())
 def test_a_load_is_restricted_unless_told_otherwise(implementation, device, value):
-    """load(file) is load(file, weights_only=True): it raises pickle.UnpicklingError for an object of a class of the user's
-    own."""
+    """load(file) is load(file, weights_only=True): it raises pickle.UnpicklingError for an object of a class of the
+    user's own."""
     content = saved(implementation.save, {"epoch": 1, "net": Opaque(value)})
     with pytest.raises(pickle.UnpicklingError):
         loaded(implementation.load, content)
@@ -313,8 +314,8 @@ def test_a_load_is_restricted_unless_told_otherwise(implementation, device, valu
 )
 @given(blueprint=blueprints())
 def test_a_whole_module_loads_with_weights_only_false(implementation, device, blueprint):
-    """load(file, weights_only=False) returns a whole module that was saved: same class, names, values, requires_grad and
-    modes."""
+    """load(file, weights_only=False) returns a whole module that was saved: same class, names, values, requires_grad
+    and modes."""
     subject = implementation.build(blueprint, device)
     back = loaded(implementation.load, saved(implementation.save, subject.module), weights_only=False)
     assert type(back) is type(subject.module)
@@ -412,8 +413,8 @@ def test_a_class_added_before_a_context_stays_allowed_after_it(implementation, d
 )
 @given(blueprint=blueprints(max_nodes=6))
 def test_the_globals_that_a_restricted_load_would_refuse_are_listed(implementation, device, blueprint):
-    """get_unsafe_globals_in_checkpoint(file) lists "module.name" of the classes that a restricted load would refuse: none
-    for a state_dict, one for a class of the user's own."""
+    """get_unsafe_globals_in_checkpoint(file) lists "module.name" of the classes that a restricted load would refuse:
+    none for a state_dict, one for a class of the user's own."""
     state = implementation.build(blueprint, device).module.state_dict()
     listed = implementation.serialization.get_unsafe_globals_in_checkpoint
     assert loaded(listed, saved(implementation.save, state)) == []
@@ -430,7 +431,8 @@ def test_the_globals_that_a_restricted_load_would_refuse_are_listed(implementati
 )
 @given(blueprint=blueprints(max_nodes=6), protocol=st.integers(1, pickle.HIGHEST_PROTOCOL))
 def test_every_binary_pickle_protocol_loads_unrestricted(implementation, device, blueprint, protocol):
-    """A state_dict saved with any binary pickle_protocol, 1 to pickle.HIGHEST_PROTOCOL, loads with weights_only=False."""
+    """A state_dict saved with any binary pickle_protocol, 1 to pickle.HIGHEST_PROTOCOL, loads with
+    weights_only=False."""
     subject = implementation.build(blueprint, device)
     content = saved(implementation.save, subject.module.state_dict(), pickle_protocol=protocol)
     state = loaded(implementation.load, content, weights_only=False)

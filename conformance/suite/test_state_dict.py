@@ -197,7 +197,8 @@ def test_destination_is_updated_and_returned(implementation, device, blueprint, 
     """state_dict(destination=d) writes the entries into d, over entries of equal key, keeps d's others, and returns
     d."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
-    destination = (OrderedDict if ordered else dict)(absent="kept", own="replaced")
+    stale = implementation.make(bp.Tensor((7,)), device)
+    destination = (OrderedDict if ordered else dict)(absent="kept", own=stale)
     assert subject.module.state_dict(destination=destination) is destination
     assert destination.pop("absent") == "kept"
     assert {key: implementation.read(value) for key, value in destination.items()} == readings(subject.model.state())
@@ -274,7 +275,7 @@ def test_a_subclass_may_write_its_own_entries_into_the_state_dict(implementation
 def test_the_metadata_of_a_state_dict_names_the_version_of_every_module(implementation, device, blueprint):
     """The attribute _metadata of a state_dict holds, under the dotted name of every module, its class's _version."""
     subject = implementation.build(blueprint, device)
-    metadata = subject.module.state_dict()._metadata
+    metadata = getattr(subject.module.state_dict(), "_metadata", {})
     expected = {name: subject[module.path]._version for name, module in subject.model.walk()}
     assert {name: entry["version"] for name, entry in metadata.items()} == expected
 
