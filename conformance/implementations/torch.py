@@ -14,6 +14,9 @@ from torch.nn.modules import module as _module
 from conformance import chain
 from conformance.implementation import Implementation, Reading
 
+# The tensors have a handful of elements, and pytest-xdist already uses every core: more threads would only wait.
+torch.set_num_threads(1)
+
 _DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "complex64")}
 _DTYPES["bool"] = torch.bool
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}

@@ -161,18 +161,15 @@ def holding_values(letters: Iterable[str]) -> tuple[Any, ...]:
 
 
 def held_values_by_key(subject: Subject, container: Any) -> tuple[Any, ...]:
-    """What a dict of parameters holds: by key, by its three views, by length, and its state_dict."""
+    """What a dict of parameters holds: by key, in order, by length, and its state_dict."""
     by_key = [(key, entry(subject, container[key])) for key in container]
-    values = [entry(subject, value) for value in container.values()]
-    items = [(key, entry(subject, value)) for key, value in container.items()]
-    return by_key, list(container.keys()), values, items, len(container), dict(state_of(subject, container))
+    return by_key, len(container), dict(state_of(subject, container))
 
 
 def holding_values_by_key(letters: dict[str, str]) -> tuple[Any, ...]:
     """The same of a dict into which these values were put."""
-    values = {key: stored(letter) for key, letter in letters.items()}
-    pairs = list(values.items())
-    return pairs, list(values), list(values.values()), pairs, len(values), dict(registered(letters))
+    pairs = [(key, stored(letter)) for key, letter in letters.items()]
+    return pairs, len(pairs), dict(registered(letters))
 
 
 def registered(letters: dict[str, str]) -> list[tuple[str, Reading]]:

@@ -101,7 +101,13 @@ def test_the_constructor_turns_tensors_into_parameters(implementation, device, i
     assert [implementation.requires_grad(value) for value in values] == [letter != "c" for letter in items]
 
 
-@clause("parameter_list/append-converts-tensors", LIST, LIST_CONVERTS, since="1.12", needs="ParameterList.append")
+@clause(
+    "parameter_list/append-converts-tensors",
+    LIST,
+    LIST_CONVERTS,
+    since="1.12",
+    needs=("ParameterList.append", "ParameterList.extend"),
+)
 @given(history=list_edits("append", among=TENSORS + PARAMETERS))
 def test_append_and_extend_turn_tensors_into_parameters(implementation, device, history):
     """append(tensor), extend(tensors) and += tensors put a Parameter with the same values at the end for every tensor,
@@ -155,7 +161,12 @@ def test_objects_that_are_no_tensors_are_kept_and_not_registered(implementation,
     assert {id(parameter) for parameter in values.parameters()} == {id(tensor) for tensor in tensors}
 
 
-@clause("parameter_list/any-edits-leave-what-a-list-would-hold", LIST, AS_A_LIST, needs="ParameterList")
+@clause(
+    "parameter_list/any-edits-leave-what-a-list-would-hold",
+    LIST,
+    AS_A_LIST,
+    needs=("ParameterList.append", "ParameterList.extend"),
+)
 @given(history=list_edits("append", "extend", "set", "+=", among=PARAMETERS))
 def test_after_any_edits_a_parameter_list_holds_what_a_python_list_would(implementation, device, history):
     """After any sequence of append, extend, += and item assignment with parameters, a ParameterList holds what a Python
@@ -428,9 +439,9 @@ def test_what_is_set_by_name_is_no_element_of_the_list(implementation, device, i
 def test_calling_a_parameter_list_or_dict_raises_runtime_error(implementation, device, items):
     """Calling a ParameterList or a ParameterDict raises RuntimeError: they compute nothing."""
     subject = implementation.build(VALUES, device)
-    with pytest.raises(RuntimeError, match="ParameterList should not be called"):
+    with pytest.raises(RuntimeError):
         implementation.ParameterList(pick(subject, items))(subject["a"])
-    with pytest.raises(RuntimeError, match="ParameterDict should not be called"):
+    with pytest.raises(RuntimeError):
         implementation.ParameterDict(dict(zip("abcd", pick(subject, items), strict=False)))(subject["a"])
 
 
@@ -528,7 +539,11 @@ def test_tensors_that_have_no_gradients_become_parameters_of_a_dict_too(implemen
 
 
 @clause(
-    "parameter_dict/any-edits-leave-what-a-dict-would-hold", DICT, AS_A_DICT, since="1.12", needs="ParameterDict.pop"
+    "parameter_dict/any-edits-leave-what-a-dict-would-hold",
+    DICT,
+    AS_A_DICT,
+    since="1.12",
+    needs=("ParameterDict.__delitem__", "ParameterDict.pop", "ParameterDict.clear"),
 )
 @given(history=dict_edits("set", "update", "delete", "pop", "clear", among=PARAMETERS + TENSORS))
 def test_after_any_edits_a_parameter_dict_holds_what_a_python_dict_would(implementation, device, history):
@@ -542,7 +557,7 @@ def test_after_any_edits_a_parameter_dict_holds_what_a_python_dict_would(impleme
         assert held_values_by_key(subject, values) == holding_values_by_key(items)
 
 
-@clause("parameter_dict/other-objects-as-in-a-dict", DICT, ANY_OBJECT, since="1.12", needs="ParameterDict")
+@clause("parameter_dict/other-objects-as-in-a-dict", DICT, ANY_OBJECT, since="1.12", needs="ParameterDict.__delitem__")
 @given(items=entries(PARAMETERS), key=names(), new=label(OBJECTS), other=label(ANYTHING))
 def test_objects_that_are_no_tensors_are_kept_and_not_registered_in_a_dict(
     implementation, device, items, key, new, other
@@ -597,7 +612,13 @@ def test_a_missing_key_of_a_parameter_dict_raises_key_error(implementation, devi
             values[missing]
 
 
-@clause("parameter_dict/deleting-a-missing-key-raises-key_error", DICT, AS_A_DICT, since="1.12", needs="ParameterDict")
+@clause(
+    "parameter_dict/deleting-a-missing-key-raises-key_error",
+    DICT,
+    AS_A_DICT,
+    since="1.12",
+    needs=("ParameterDict.__delitem__", "ParameterDict.popitem"),
+)
 @given(items=entries(ANYTHING), key=names())
 def test_deleting_a_missing_key_raises_key_error_and_changes_nothing(implementation, device, items, key):
     """Deleting a key that was never set, the name of an attribute included, raises KeyError, and so does popitem() on
@@ -681,7 +702,7 @@ def test_update_with_a_plain_dict_merges_its_entries(implementation, device, ite
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterDict(pairs(subject, items))
     values.update(dict(pairs(subject, more)))
-    assert dict(subject.named(values.items())) == {**items, **more}
+    assert {key: subject.path(values[key]) for key in values} == {**items, **more}
     assert list(values)[: len(items)] == list(items)
 
 
@@ -815,7 +836,7 @@ def test_setdefault_returns_the_value_or_inserts_the_default(implementation, dev
     DICT + ".copy",
     "Return a copy of this :class:`~torch.nn.ParameterDict` instance.",
     since="1.12",
-    needs="ParameterDict.copy",
+    needs=("ParameterDict.copy", "ParameterDict.clear", "ParameterDict.values"),
 )
 @given(items=entries(ANYTHING), key=names(), new=label(TENSORS))
 def test_copy_is_a_new_dict_of_the_same_objects(implementation, device, items, key, new):
@@ -837,7 +858,7 @@ def test_copy_is_a_new_dict_of_the_same_objects(implementation, device, items, k
     DICT + ".fromkeys",
     "Return a new ParameterDict with the keys provided.",
     since="1.12",
-    needs="ParameterDict.fromkeys",
+    needs=("ParameterDict.fromkeys", "ParameterDict.items"),
 )
 @given(items=entries(ANYTHING), keys=entries(), default=label(PARAMETERS + OBJECTS))
 def test_fromkeys_makes_a_new_dict_with_one_value_for_all_keys(implementation, device, items, keys, default):

@@ -361,8 +361,8 @@ def test_two_different_trees_share_the_entries_of_equal_name(implementation, dev
 
 
 def _pair(common, **more):
-    """A tree that holds all of these, their layers as plain modules: a layer may take a state_dict that says nothing of it
-    for an old file, and make up for what such files lack."""
+    """A tree that holds all of these, their layers as plain modules: a layer may take a state_dict that says nothing
+    of it for an old file, and make up for what such files lack."""
     return plain(bp.Module({name: moved(tree, name) for name, tree in {"common": common, **more}.items()}))
 
 

@@ -290,8 +290,8 @@ def test_once_stripped_the_state_of_data_parallel_loads_into_a_bare_module(imple
 def test_the_state_of_a_module_with_a_child_called_module_loads_once_stripped(
     implementation, device, name, first, second
 ):
-    """The same holds for a module with a child that is itself called "module", where a key, once stripped, is what another
-    one was before."""
+    """DataParallel(m).state_dict(), once "module." is stripped, loads into a bare module also where m has a child of
+    its own that is called "module", so that a stripped key is what another key was before."""
     children = {"module": bp.Module({name: bp.Module({"a": first})}), name: bp.Module({"a": second})}
     subject = implementation.build(bp.Module(children), device)
     source = implementation.build(refilled(subject.blueprint), device)
