@@ -885,7 +885,7 @@ def test_reading_an_absent_name_raises_attribute_error(implementation, device, p
     child has that attribute."""
     subject = implementation.build(pieces, device)
     module = type("Net", (implementation.Module,), {})()
-    module.child = subject["module"]
+    module.child = implementation.Module()
     setattr(module.child, name, subject["parameter"])
     with pytest.raises(AttributeError, match=f"^'Net' object has no attribute '{re.escape(name)}'"):
         getattr(module, name)
