@@ -32,6 +32,37 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
     assert record.outcome == "failed", f"{fault.name} was not caught by {clause}: {record}"
 
 
-@pytest.mark.parametrize("clause", [clause.id for clause in contract.checked()])
+#: Clauses that need what the reference lacks and that PyTorch departs from: its deviation is the proof.
+PROVED_BY_PYTORCH = {"extra_state/of-a-lazy-module"}
+
+
+@pytest.mark.parametrize("clause", [clause.id for clause in contract.checked() if clause.id not in PROVED_BY_PYTORCH])
 def test_every_property_has_a_fault(clause):
     assert any(clause in fault.catches for fault in faults.FAULTS), f"no fault proves that {clause} can fail"
+
+
+@pytest.mark.parametrize(
+    "clause", sorted({clause for fault in faults.FAULTS if fault.target == "torch" for clause in fault.catches})
+)
+def test_pytorch_keeps_the_clause_where_a_fault_is_planted_in_it(clause):
+    pytest.importorskip("torch")
+    assert check(contract.CLAUSES[clause], implementation.find("torch"), settings=SETTINGS).outcome == "passed"
+
+
+def test_the_property_about_lazy_modules_passes_once_pytorch_is_mended(monkeypatch):
+    """PyTorch departs from this clause and the reference has no lazy modules: a mended PyTorch shows that it can pass."""
+    lazy = pytest.importorskip("torch.nn.modules.lazy").LazyModuleMixin
+    clause, subject = contract.CLAUSES["extra_state/of-a-lazy-module"], implementation.find("torch")
+    assert check(clause, subject, settings=SETTINGS).outcome == "failed"
+    save = lazy._save_to_state_dict
+
+    def mended(self, destination, prefix, keep_vars):
+        save(self, destination, prefix, keep_vars)
+        destination[f"{prefix}_extra_state"] = self.get_extra_state()
+
+    monkeypatch.setattr(lazy, "_save_to_state_dict", mended)
+    assert check(clause, subject, settings=SETTINGS).outcome == "passed"
+
+
+def test_a_clause_without_fault_is_one_that_pytorch_itself_fails():
+    assert PROVED_BY_PYTORCH == {c.id for c in contract.checked() if not any(c.id in f.catches for f in faults.FAULTS)}

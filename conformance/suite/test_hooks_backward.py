@@ -504,7 +504,7 @@ def test_with_a_backward_hook_keyword_tensors_are_passed_as_views(implementation
 @clause(
     "hooks_backward/wrong-number-of-gradients",
     "source:torch.utils.hooks.BackwardHook",
-    '"Backward hook returned an invalid number of grad_input, "',
+    "Backward hook returned an invalid number of grad_input, ",
     severity=OBSERVED,
     since="2.0",
     needs=BOTH,

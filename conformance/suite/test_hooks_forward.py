@@ -120,7 +120,7 @@ def test_with_kwargs_a_pre_hook_replaces_args_and_kwargs(implementation, device,
 @clause(
     "hooks_forward/pre_hook-refuses-other-results",
     "source:torch.nn.Module._call_impl",
-    '"forward pre-hook must return None or a tuple "',
+    "forward pre-hook must return None or a tuple",
     severity=OBSERVED,
     since="2.0",
     needs=f"{PRE_HOOKS}(with_kwargs)",

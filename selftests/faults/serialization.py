@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
@@ -253,23 +254,40 @@ def a_module_loads_in_training_mode(patch):
     patch.setattr(reference.Module, "__setstate__", wrong)
 
 
-@fault(
-    "serialization/safe_globals-allow-a-class",
-    "serialization/safe_globals-leave-nothing-behind",
-    "serialization/added-safe-globals-outlive-a-context",
-    target="torch",
-)
+@fault("serialization/safe_globals-allow-a-class")
 def safe_globals_allow_nothing(patch):
-    import torch
-
-    patch.setattr(torch.serialization.safe_globals, "__enter__", lambda self: None)
+    patch.setattr(serialization, "safe_globals", lambda safe_globals: contextlib.nullcontext())
 
 
-@fault("serialization/unsafe-globals-are-listed", target="torch")
+@fault("serialization/safe_globals-leave-nothing-behind")
+def safe_globals_stay_after_the_context(patch):
+    @contextlib.contextmanager
+    def wrong(safe_globals):
+        serialization.add_safe_globals(safe_globals)
+        yield
+
+    patch.setattr(serialization, "_user_safe", [])
+    patch.setattr(serialization, "safe_globals", wrong)
+
+
+@fault("serialization/added-safe-globals-outlive-a-context")
+def leaving_a_context_removes_what_it_names_whoever_added_it(patch):
+    context = serialization.safe_globals
+
+    @contextlib.contextmanager
+    def wrong(safe_globals):
+        with context(safe_globals):
+            yield
+        kept = [thing for thing in serialization.get_safe_globals() if thing not in safe_globals]
+        serialization.clear_safe_globals()
+        serialization.add_safe_globals(kept)
+
+    patch.setattr(serialization, "safe_globals", wrong)
+
+
+@fault("serialization/unsafe-globals-are-listed")
 def unsafe_globals_are_never_listed(patch):
-    import torch
-
-    patch.setattr(torch.serialization, "get_unsafe_globals_in_checkpoint", lambda f: [])
+    patch.setattr(serialization, "get_unsafe_globals_in_checkpoint", lambda f: [])
 
 
 # Devices

@@ -299,19 +299,6 @@ def extra_state_is_always_expected(patch):
     )
 
 
-@fault("extra_state/of-a-lazy-module", target="torch")
-def lazy_modules_save_no_extra_state(patch):
-    from torch.nn.modules.lazy import LazyModuleMixin
-
-    save = LazyModuleMixin._save_to_state_dict
-
-    def wrong(self, destination, prefix, keep_vars):
-        save(self, destination, prefix, keep_vars)
-        destination.pop(prefix + EXTRA_STATE, None)
-
-    patch.setattr(LazyModuleMixin, "_save_to_state_dict", wrong)
-
-
 # Names
 
 
