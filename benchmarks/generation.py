@@ -54,7 +54,11 @@ def rate(strategy: st.SearchStrategy[bp.Blueprint], examples: int = 2000) -> tup
 
 def main() -> None:
     """Print one line per strategy: the median of five rounds taken in turn."""
-    strategies = {"blueprints()": blueprints(), "callables(hooks=True)": callables(hooks=True), "naive composite": naive()}
+    strategies = {
+        "blueprints()": blueprints(),
+        "callables(hooks=True)": callables(hooks=True),
+        "naive composite": naive(),
+    }
     rounds = [{name: rate(strategy) for name, strategy in strategies.items()} for _ in range(5)]
     for name in strategies:
         trees, nodes = (statistics.median(round[name][i] for round in rounds) for i in (0, 1))

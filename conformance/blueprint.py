@@ -18,7 +18,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Union
+from typing import Any
 
 #: Every dtype a blueprint may ask for. Values are chosen so that each is exact in all floating-point dtypes.
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "bool", "complex64")
@@ -301,7 +301,9 @@ class Blueprint:
 
     def __hash__(self) -> int:
         if not self._hash:
-            object.__setattr__(self, "_hash", hash((self.kind, self.members, self.training, self.hooks, self.arguments)))
+            object.__setattr__(
+                self, "_hash", hash((self.kind, self.members, self.training, self.hooks, self.arguments))
+            )
         return self._hash
 
     def __repr__(self) -> str:
@@ -321,7 +323,7 @@ class Blueprint:
         return self.kind in INDEXED and all(name == str(i) for i, (name, _) in enumerate(self.members))
 
 
-Member = Union[Blueprint, Parameter, Buffer, Empty, Shared, Attribute]
+Member = Blueprint | Parameter | Buffer | Empty | Shared | Attribute
 
 
 class _Keyword(str):

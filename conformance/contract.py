@@ -90,9 +90,10 @@ class Clause:
             return name
         match = re.match(r"torch\.nn\.(?:modules\.\w+\.)?([A-Z]\w*)", name)
         page = f"torch.nn.{match.group(1)}" if match else name
-        page = {"torch.nn.Parameter": "torch.nn.parameter.Parameter", "torch.nn.Buffer": "torch.nn.parameter.Buffer"}.get(
-            page, page
-        )
+        page = {
+            "torch.nn.Parameter": "torch.nn.parameter.Parameter",
+            "torch.nn.Buffer": "torch.nn.parameter.Buffer",
+        }.get(page, page)
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
 

@@ -1,11 +1,11 @@
 """Deviations: recorded departures of one implementation from single clauses, read from TOML.
 
-    ["containers/module_list-insert-negative-index"]
-    reason = "insert(-1, m) puts m at the wrong place"
-    link = "https://github.com/pytorch/pytorch/issues/..."   # or: link = "not reported that we found"
-    versions = ">=1.0"                                        # optional, a PEP 440 specifier
-    devices = ["cpu", "cuda"]                                 # optional, all devices by default
-    witness = "blueprint=ModuleList([Identity()]), index=-1"  # the property's arguments; none for one that draws nothing
+["containers/module_list-insert-negative-index"]
+reason = "insert(-1, m) puts m at the wrong place"
+link = "https://github.com/pytorch/pytorch/issues/..."   # or: link = "not reported that we found"
+versions = ">=1.0"                                        # optional, a PEP 440 specifier
+devices = ["cpu", "cuda"]                                 # optional, all devices by default
+witness = "blueprint=ModuleList([Identity()]), index=-1"  # the property's arguments; none for one that draws nothing
 """
 
 from __future__ import annotations
@@ -89,7 +89,9 @@ def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> De
     try:
         versions = SpecifierSet(entry.get("versions", ""))
     except InvalidSpecifier as error:
-        raise DeviationError(f"{where}: versions = {entry['versions']!r} is no version specifier such as '>=2.0'") from error
+        raise DeviationError(
+            f"{where}: versions = {entry['versions']!r} is no version specifier such as '>=2.0'"
+        ) from error
     try:
         witness = bp.parse_arguments(entry.get("witness", ""))
     except bp.BlueprintError as error:

@@ -22,12 +22,13 @@ import inspect
 import re
 import unittest
 from collections import OrderedDict
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
 
 from conformance import blueprint as bp
 from conformance import model
+from conformance.model import Reading, reading
 
 
 class Absent(unittest.SkipTest, AttributeError):
@@ -44,14 +45,6 @@ class Absent(unittest.SkipTest, AttributeError):
 
 class AdapterError(Exception):
     """The implementation asked for cannot be found, imported or used; the message says how to mend that."""
-
-
-class Reading(NamedTuple):
-    """What a tensor holds: its shape, the name of its dtype, its elements in row-major order."""
-
-    shape: tuple[int, ...]
-    dtype: str
-    flat: tuple[Any, ...]
 
 
 #: Capabilities that are no name of the API, and what they mean.
@@ -89,6 +82,10 @@ class Implementation:
     def read(self, tensor: Any) -> Reading:
         """The tensor's shape, dtype and elements."""
         raise NotImplementedError
+
+    def readings(self, state: Mapping[str, Any]) -> dict[str, Reading]:
+        """What each tensor of a state_dict holds, in order."""
+        return {key: self.read(tensor) for key, tensor in state.items()}
 
     def device(self, tensor: Any) -> str:
         """Where the tensor lives: "cpu", "cuda", "meta"; an index is left out."""
@@ -147,7 +144,7 @@ class Implementation:
             raise AttributeError(name)
         raise Absent(name, f"{self.name} {self.version} has no {name}")
 
-    @lru_cache(maxsize=None)  # noqa: B019 - an adapter lives as long as the process
+    @cache  # noqa: B019 - an adapter lives as long as the process
     def lacks(self, capability: str) -> str | None:
         """None where the implementation has the capability, else one sentence that says what is missing."""
         if capability in self.lacking:
@@ -237,7 +234,7 @@ class Subject:
         for path, node in self.blueprint.walk():
             self[path].training = node.training
             for hook in node.hooks:
-                self.handles[hook.name] = self._register(hook, self[path])
+                self.handles[hook.name] = self.register(hook, self[path])
         Subject.latest = self
 
     def __getitem__(self, path: str) -> Any:
@@ -262,7 +259,7 @@ class Subject:
 
     def expected_readings(self) -> dict[str, Reading]:
         """What they hold by the blueprint."""
-        return {path: Reading(t.shape, t.dtype, t.flat) for path, t in self.model.tensors().items()}
+        return {path: reading(tensor) for path, tensor in self.model.tensors().items()}
 
     # --- construction ---------------------------------------------------------------------------------------------
 
@@ -326,7 +323,7 @@ class Subject:
         elif kind not in bp.LAYERS:
             module.register_parameter(name, made)
 
-    def _register(self, hook: bp.Hook, module: Any) -> Any:
+    def register(self, hook: bp.Hook, module: Any) -> Any:
         """Register a hook that writes its name into the log, and adds its number to what passes through."""
 
         def record(called: Any, *arguments: Any) -> Any:
@@ -345,10 +342,12 @@ class Subject:
 # --- features a blueprint may use ----------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
     features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + [*bp.CONTAINERS, *bp.LAYERS]
-    features += [f"tree.{feature}" for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d")]
+    features += [
+        f"tree.{feature}" for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
+    ]
     return frozenset(
         feature
         for feature in features

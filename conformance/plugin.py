@@ -32,7 +32,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "variable CONFORMANCE_IMPLEMENTATION)",
     )
     group.addoption(
-        "--device", action="append", metavar="NAME", help="a device to check on; may be repeated (default: cpu and cuda)"
+        "--device",
+        action="append",
+        metavar="NAME",
+        help="a device to check on; may be repeated (default: cpu and cuda)",
     )
     group.addoption(
         "--profile", default="default", metavar="NAME", help=f"how long to look: {', '.join(profiles.EXAMPLES)}"

@@ -7,7 +7,7 @@ from typing import Any
 from conformance import blueprint as bp
 from conformance import model
 
-_CHAIN = '''
+_CHAIN = """
 class Chain(nn.Module):
     def forward(self, x):
         for name in self.steps:
@@ -22,7 +22,7 @@ def run(module, x):
         return x
     return module(x)
 
-'''
+"""
 
 
 def to_source(blueprint: bp.Blueprint, variable: str = "module") -> str:

@@ -50,7 +50,14 @@ def findings_page() -> str:
              "deviate.", ""]  # fmt: skip
     for id, entries in recorded("torch").items():
         clause = CLAUSES[id]
-        parts += [f"## `{id}`", "", f"> {clause.sentence}", "", f'Documented in [{clause.docs}]({clause.link}): "{clause.quote}"', ""]
+        parts += [
+            f"## `{id}`",
+            "",
+            f"> {clause.sentence}",
+            "",
+            f'Documented in [{clause.docs}]({clause.link}): "{clause.quote}"',
+            "",
+        ]
         for entry in entries:
             where = f" (torch {entry.versions})" if entry.versions else ""
             parts += [f"{entry.reason}{where}", "", f"- reported: {entry.link}"]

@@ -106,7 +106,9 @@ def same(torch, one, other):
     def described(module):
         state = {key: (value.dtype, value.tolist()) for key, value in module.state_dict().items()}
         order = {id(thing): i for i, (_, thing) in enumerate(module.named_modules())}
-        modules = [(n, order[id(m)], type(m).__name__, m.training) for n, m in module.named_modules(remove_duplicate=False)]
+        modules = [
+            (n, order[id(m)], type(m).__name__, m.training) for n, m in module.named_modules(remove_duplicate=False)
+        ]
         kept = list(module.parameters()) + list(module.buffers())
         tied = {id(thing): i for i, thing in reversed(list(enumerate(kept)))}
         names = [(n, tied[id(p)], p.requires_grad) for n, p in module.named_parameters(remove_duplicate=False)]

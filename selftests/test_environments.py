@@ -34,7 +34,18 @@ def run(python: Path, folder: Path, *arguments: str) -> tuple[subprocess.Complet
     """Run the installed suite from an empty folder; what it printed, and its report."""
     folder.mkdir()
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
-    command = [python, "-m", "pytest", "--pyargs", "conformance", "--report", "report.jsonl", "--device", "cpu", *arguments]
+    command = [
+        python,
+        "-m",
+        "pytest",
+        "--pyargs",
+        "conformance",
+        "--report",
+        "report.jsonl",
+        "--device",
+        "cpu",
+        *arguments,
+    ]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     report = folder / "report.jsonl"
     return done, [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []

@@ -10,7 +10,7 @@ CLAUSE = "traversal/modules-each-once"
 TEST = "test_modules_yields_every_module_once"
 SELECT = ("--pyargs", "conformance.suite.test_traversal", "-k", TEST, "-p", "no:cacheprovider")
 
-BROKEN = '''
+BROKEN = """
 from conformance.implementations.reference import Reference, implementation as good
 
 class Net(good.Module):
@@ -27,7 +27,7 @@ class Broken(Reference):
 
 implementation = Broken()
 number = 3
-'''
+"""
 WITNESS = "blueprint=Module({'a': Module({'a': Module()})})"
 
 
@@ -115,7 +115,10 @@ def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation
         (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwhy = "x"', "unknown field 'why'"),
         (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
         (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"', "no version specifier"),
+        (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
+            "no version specifier",
+        ),
         (f'"{CLAUSE}" = 3', "expected a table"),
     ],
 )
@@ -168,7 +171,7 @@ def test_the_report_has_header_records_and_footer(run, pytester, workers):
     jsonschema = pytest.importorskip("jsonschema")
     run("--report", "report.jsonl", *workers)
     lines = [json.loads(line) for line in pytester.path.joinpath("report.jsonl").read_text().splitlines()]
-    assert [line["kind"] for line in lines][0::len(lines) - 1] == ["header", "footer"]
+    assert [line["kind"] for line in lines][0 :: len(lines) - 1] == ["header", "footer"]
     records = {(r["clause"], r["device"]): r["outcome"] for r in lines if r["kind"] == "record"}
     assert records[CLAUSE, "cpu"] == "passed" and records[CLAUSE, "cuda"] == "not run"
     assert lines[-1]["records"] == len(lines) - 2
@@ -254,4 +257,3 @@ def test_what_counts_as_asking_for_the_suite(arguments, expected):
     from conformance.entry import asked
 
     assert asked(arguments) is expected
-

@@ -31,7 +31,9 @@ def test_ci_runs_exactly_the_two_commands_of_the_readme():
     assert len(commands) == 2
     script = (ROOT / ".ci/run").read_text()
     # CI prints less of the installation: that is the only difference.
-    run = [line.replace("pip install -q ", "pip install ") for line in script.splitlines() if line.startswith("python3 ")]
+    run = [
+        line.replace("pip install -q ", "pip install ") for line in script.splitlines() if line.startswith("python3 ")
+    ]
     assert run == commands
     assert commands[0].endswith("pytest -n auto") and commands[1].endswith("pytest -n auto selftests")
 

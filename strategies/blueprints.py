@@ -157,9 +157,7 @@ class _Grower:
 
     def buffer(self, arg: int) -> None:
         """A persistent buffer, or for odd arguments one that is not."""
-        self.tensor(
-            arg, _tensor(bp.Buffer, SHAPES[arg % len(SHAPES)], self.dtypes[0], self.next_fill(1), arg % 2 == 0)
-        )
+        self.tensor(arg, _tensor(bp.Buffer, SHAPES[arg % len(SHAPES)], self.dtypes[0], self.next_fill(1), arg % 2 == 0))
 
     def tensor(self, arg: int, tensor: bp.Tensor) -> None:
         name = self.own_name(arg)

@@ -6,8 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.files import KINDS
 from strategies.tensors import tensors
+
+#: A path as text, an os.PathLike, an open file, a buffer in memory.
+KINDS = ("path", "pathlike", "file", "buffer")
 
 _DTYPES = ("float32", "float64", "int64", "bool")
 _KEYS = ("a", "epoch", "loss", "名前", 0, 7)

@@ -11,12 +11,12 @@ from strategies.tensors import SHAPES
 
 
 def picks(min_size: int = 1) -> st.SearchStrategy[list[int]]:
-    """Which entries to take, as numbers for ``model_state.chosen``."""
+    """Which entries to take, as numbers for ``model.state.chosen``."""
     return st.lists(st.integers(0, 63), min_size=min_size, max_size=4)
 
 
 def stranger_names(min_size: int = 1) -> st.SearchStrategy[list[tuple[int, str]]]:
-    """Keys that no drawn tree has, for ``model_state.strangers``: (which module, name below it)."""
+    """Keys that no drawn tree has, for ``model.state.strangers``: (which module, name below it)."""
     name = st.sampled_from(("absent", "absent.weight", "absent.0.weight"))
     return st.lists(st.tuples(st.integers(0, 63), name), min_size=min_size, max_size=3)
 

@@ -106,7 +106,9 @@ class Run:
             }
             text = ", ".join(f"{here[o]} {words}" for o, words in said.items() if here[o] or o in ("passed", "failed"))
             lines.append(f"[{device}] {asked} of {seen} asked: {text}")
-        lines += _grouped("skipped or not run", (r for r in records if r.outcome in ("skipped", "not run")), len(records))
+        lines += _grouped(
+            "skipped or not run", (r for r in records if r.outcome in ("skipped", "not run")), len(records)
+        )
         if counts["untested"]:
             lines.append(f"untested: {counts['untested']} clauses are known and not checked yet")
         if not self.asked():

@@ -19,9 +19,7 @@ LAYERS = {
     "fc2": bp.Linear(120, 84),
     "fc3": bp.Linear(84, 10),
 }
-CIVIL_NET = bp.Module(
-    {**LAYERS, "gemfield": bp.Attribute("gemfield.org"), "syszux": bp.Attribute(bp.Tensor((1, 1)))}
-)
+CIVIL_NET = bp.Module({**LAYERS, "gemfield": bp.Attribute("gemfield.org"), "syszux": bp.Attribute(bp.Tensor((1, 1)))})
 KEYS = [
     "conv1.weight",
     "conv1.bias",

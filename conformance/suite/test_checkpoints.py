@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.files import load_from, loaded, save_to, saved
-from conformance.model_files import mapped, reading, refilled, state_readings
+from conformance.model import reading
+from conformance.model.files import mapped
+from conformance.model.state import state_readings
+from conformance.suite.support.files import load_from, loaded, save_to, saved
+from conformance.transform import refilled
 from strategies import blueprints, parameters
 from strategies.checkpoints import networks, optimizers
 from strategies.objects import file_kinds
@@ -49,11 +52,6 @@ class Run:
         return self
 
 
-def readings(implementation, state):
-    """What each entry holds."""
-    return {key: implementation.read(value) for key, value in state.items()}
-
-
 @clause(
     "checkpoints/epoch-and-loss-beside-the-state",
     TUTORIAL,
@@ -75,7 +73,7 @@ def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation,
     assert list(back) == list(checkpoint)
     assert (back["epoch"], back["best"]) == (checkpoint["epoch"], checkpoint["best"])
     assert implementation.read(back["loss"]) == reading(loss)
-    assert readings(implementation, back["model_state_dict"]) == state_readings(subject.model)
+    assert implementation.readings(back["model_state_dict"]) == state_readings(subject.model)
 
 
 @clause(
@@ -93,7 +91,7 @@ def test_several_models_saved_in_one_file_load_each_into_its_own(implementation,
     checkpoint = loaded(implementation.load, content)
     for i, (origin, target) in enumerate(zip(origins, targets, strict=True)):
         target.module.load_state_dict(checkpoint[f"model{i}"])
-        assert readings(implementation, target.module.state_dict()) == state_readings(origin.model)
+        assert implementation.readings(target.module.state_dict()) == state_readings(origin.model)
 
 
 @clause(

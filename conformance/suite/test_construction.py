@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, clause, given, untested
-from conformance.registering import KINDS, register
+from conformance.suite.support.registering import KINDS, register
 from strategies import names
 from strategies.inputs import keywords, values
 from strategies.pieces import pieces

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.suite.containers import (
+from conformance.suite.support.containers import (
     MODULES,
     held_by_key,
     holding_by_key,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.suite.containers import (
+from conformance.suite.support.containers import (
     ANYTHING,
     OBJECTS,
     PARAMETERS,

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from conformance import model
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.model_hooks import approximately
-from conformance.suite.containers import (
+from conformance.suite.support.containers import (
     MODULES,
     Index,
     cascade,
@@ -22,6 +21,7 @@ from conformance.suite.containers import (
     state_of_model,
     tree_of,
 )
+from conformance.suite.support.numbers import approximately
 from strategies import callables
 from strategies.edits import LABELS, NUMBERED, edited_list, entries, label, labels, list_edits, triples
 from strategies.inputs import rows, values

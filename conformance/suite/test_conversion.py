@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from conformance import blueprint as bp
 from conformance.contract import RECOMMENDED, clause, given
 from conformance.model import join
-from conformance.model_files import extended
+from conformance.transform import extended
 from strategies import blueprints, buffers, parameters, tensors
 from strategies.tensors import FLOATING
 

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, clause, given
-from conformance.files import loaded, saved
-from conformance.model_files import extended, reading, refilled, state_readings, ties, without_empty
+from conformance.model import reading
+from conformance.model.files import ties
+from conformance.model.state import state_readings
+from conformance.suite.support.files import loaded, saved
+from conformance.transform import extended, refilled, without_empty
 from strategies import blueprints, parameters
 
 FILE = ("save", "load", "load(map_location)")
@@ -53,11 +56,6 @@ def located(implementation, state):
     return {key: implementation.device(value) for key, value in state.items()}
 
 
-def readings(implementation, state):
-    """What each entry holds."""
-    return {key: implementation.read(value) for key, value in state.items()}
-
-
 @clause(
     "devices/loads-where-it-was-saved",
     "torch.load",
@@ -70,7 +68,7 @@ def test_without_map_location_tensors_load_to_the_device_they_were_saved_from(im
     subject = implementation.build(blueprint, device)
     state = loaded(implementation.load, saved(implementation.save, subject.module.state_dict()))
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), device)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -88,7 +86,7 @@ def test_map_location_as_a_string_puts_every_tensor_there(implementation, device
     content = saved(implementation.save, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location=target)
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), target)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -105,7 +103,7 @@ def test_map_location_as_a_device_puts_every_tensor_there(implementation, device
     content = saved(implementation.save, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location=place(implementation, target))
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), target)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -146,7 +144,7 @@ def test_map_location_as_a_dict_sends_each_tag_to_its_value(implementation, devi
     content = tagged(implementation, f"cuda:{index}", subject.module.state_dict())
     state = loaded(implementation.load, content, map_location={f"cuda:{index}": target, "cuda:100": "nowhere"})
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), target)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -163,7 +161,7 @@ def test_map_location_as_a_dict_leaves_tags_that_it_does_not_name(implementation
     content = saved(implementation.save, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location={NOWHERE: "cpu"})
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), device)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -220,7 +218,7 @@ def test_a_storage_that_a_callable_map_location_returns_is_what_is_loaded(implem
     content = saved(implementation.save, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location=lambda storage, location: storage)
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), "cpu")
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -236,7 +234,7 @@ def test_none_from_a_callable_map_location_means_the_default(implementation, dev
     content = saved(implementation.save, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location=lambda storage, location: None)
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), device)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -292,7 +290,7 @@ def test_every_form_of_map_location_opens_a_file_from_an_absent_device(implement
     content = tagged(implementation, tag, subject.module.state_dict())
     state = loaded(implementation.load, content, map_location=map_location(implementation, form, tag, "cpu"))
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), "cpu")
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -309,7 +307,7 @@ def test_every_form_of_map_location_works_for_the_old_format(implementation, dev
     content = tagged(implementation, NOWHERE, subject.module.state_dict(), _use_new_zipfile_serialization=False)
     state = loaded(implementation.load, content, map_location=map_location(implementation, form, NOWHERE, "cpu"))
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), "cpu")
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -345,7 +343,7 @@ def test_a_state_mapped_to_the_cpu_loads_into_a_module_on_any_device(implementat
     subject.module.load_state_dict(loaded(implementation.load, content, map_location="cpu"))
     state = subject.module.state_dict()
     assert located(implementation, state) == dict.fromkeys(subject.model.state(), target)
-    assert readings(implementation, state) == state_readings(origin.model)
+    assert implementation.readings(state) == state_readings(origin.model)
 
 
 @clause(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.contract import OBSERVED, clause, given
-from conformance.nesting import nest
+from conformance.suite.support.nesting import nest
 from strategies.state import extra_states, name_paths
 
 GET = "torch.nn.Module.get_extra_state"

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from conformance import model
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.model_hooks import approximately, backward, ones
+from conformance.model.hooks import backward, ones
+from conformance.suite.support.numbers import approximately
 from strategies.hooks import linears
 from strategies.inputs import rows, single_values
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
-from conformance import echo, model
+from conformance import model
 from conformance.contract import OBSERVED, clause, given
-from conformance.model_hooks import approximately
+from conformance.suite.support import echo
+from conformance.suite.support.numbers import approximately
 from strategies import callables, fills
 from strategies.hooks import hooks
 from strategies.inputs import arguments, keywords, rows, single_values, values

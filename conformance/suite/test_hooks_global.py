@@ -10,9 +10,11 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
-from conformance import echo, model
+from conformance import model
 from conformance.contract import OBSERVED, clause, given
-from conformance.model_hooks import approximately, backward, everywhere
+from conformance.model.hooks import backward, everywhere
+from conformance.suite.support import echo
+from conformance.suite.support.numbers import approximately
 from strategies import callables, names, tensors
 from strategies.hooks import OPTIONS, hooks, linears
 from strategies.inputs import arguments, keywords, rows, single_values, values
@@ -47,7 +49,7 @@ def recorded(implementation, subject, own):
     handles = []
     try:
         for hook in own:
-            handles.append(subject._register(hook, place))
+            handles.append(subject.register(hook, place))
         yield
     finally:
         for handle in handles:

@@ -7,9 +7,11 @@ import dataclasses
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
-from conformance import echo, model
+from conformance import model
 from conformance.contract import OBSERVED, clause, given, untested
-from conformance.model_hooks import approximately, backward
+from conformance.model.hooks import backward
+from conformance.suite.support import echo
+from conformance.suite.support.numbers import approximately
 from strategies import callables
 from strategies.hooks import OPTIONS, hooks, linears
 from strategies.inputs import rows
@@ -90,7 +92,7 @@ def test_a_hook_registered_after_a_removal_fires_last(implementation, device, fi
     remove_some(subject, choice)
     later = tuple(dataclasses.replace(hook, name=f"later {hook.name}") for hook in second)
     for hook in later:
-        subject._register(hook, subject.module)
+        subject.register(hook, subject.module)
     subject.model.hooks += later
     output = subject.module(implementation.tensor(rows, device=device))
     assert implementation.read(output).flat == approximately(model.forward(subject.model, rows, log))

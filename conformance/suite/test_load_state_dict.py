@@ -9,19 +9,9 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.model_state import (
-    FLOATING,
-    chosen,
-    extended,
-    loaded,
-    moved,
-    plain,
-    prefixes,
-    readings,
-    refilled,
-    strangers,
-)
-from conformance.nesting import nest
+from conformance.model.state import chosen, loaded, prefixes, readings, strangers
+from conformance.suite.support.nesting import nest
+from conformance.transform import FLOATING, extended, moved, plain, refilled
 from strategies import blueprints, dtypes, fills, names, parameters, refused_names, shapes
 from strategies.state import mismatched_shapes, name_paths, picks, stranger_names
 

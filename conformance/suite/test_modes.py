@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import OBSERVED, clause, given
-from conformance.model_hooks import approximately, backward, flat
+from conformance.model.hooks import backward
+from conformance.suite.support.numbers import approximately, flat
 from strategies import blueprints, callables, fills
 from strategies.hooks import linears
 from strategies.inputs import rows

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import RECOMMENDED, clause, given
-from conformance.model_state import loaded, moved, refilled
-from conformance.nesting import nest
+from conformance.model.state import loaded
+from conformance.suite.support.nesting import nest
+from conformance.transform import moved, refilled
 from strategies import blueprints, names, parameters
 from strategies.state import name_paths
 

@@ -9,6 +9,7 @@ from conformance import model
 from conformance.contract import RECOMMENDED, clause, given
 from strategies import blueprints, names
 
+
 def documented(member):
     """Layers whose text the documentation does not show give way to one whose text it does."""
     return bp.Identity() if getattr(member, "kind", "") == "BatchNorm1d" else member
@@ -41,7 +42,11 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     "Return a custom repr for ModuleList that compresses repeated module representations.",
     since="2.0",
 )
-@given(runs=st.lists(st.tuples(st.sampled_from((bp.Identity(), bp.Linear(2, 2), bp.ReLU())), st.integers(1, 4)), max_size=4))
+@given(
+    runs=st.lists(
+        st.tuples(st.sampled_from((bp.Identity(), bp.Linear(2, 2), bp.ReLU())), st.integers(1, 4)), max_size=4
+    )
+)
 def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, device, runs):
     """repr of a ModuleList writes a run of n items with equal repr as one line "(i-j): n x repr"."""
     blueprint = bp.ModuleList([layer for layer, count in runs for _ in range(count)])
@@ -66,8 +71,11 @@ def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, 
     for _ in range(depth):
         outer = implementation.Module()
         outer.add_module(name, module)
-        module, expected = outer, "{}(\n  ({}): {}\n)".format(
-            implementation.class_names.get("Module", "Module"), name, expected.replace("\n", "\n  ")
+        module, expected = (
+            outer,
+            "{}(\n  ({}): {}\n)".format(
+                implementation.class_names.get("Module", "Module"), name, expected.replace("\n", "\n  ")
+            ),
         )
     assert repr(module) == expected
 

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.files import Sink, Source, load_from, loaded, save_to, saved
-from conformance.model_files import extended, mapped, reading, refilled, state_readings, ties
+from conformance.model import reading
+from conformance.model.files import mapped, ties
+from conformance.model.state import state_readings
+from conformance.suite.support.files import Sink, Source, load_from, loaded, save_to, saved
+from conformance.transform import extended, refilled
 from strategies import blueprints, parameters
 from strategies.objects import file_kinds, objects
 
@@ -28,11 +31,6 @@ class Opaque:
         self.value = value
 
 
-def readings(implementation, state):
-    """What each entry of a state_dict holds, in order."""
-    return {key: implementation.read(value) for key, value in state.items()}
-
-
 @clause(
     "serialization/state_dict-round-trip",
     "torch.load",
@@ -46,7 +44,7 @@ def test_a_loaded_state_dict_has_the_keys_and_values_of_the_saved_one(implementa
     subject = implementation.build(blueprint, device)
     state = loaded(implementation.load, saved(implementation.save, subject.module.state_dict()))
     assert list(state) == [key for key, _ in subject.model.state_dict()]
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -63,7 +61,7 @@ def test_a_module_restored_from_a_file_has_the_values_of_the_saved_module(implem
     target = implementation.build(refilled(blueprint), device)
     content = saved(implementation.save, source.module.state_dict())
     target.module.load_state_dict(loaded(implementation.load, content))
-    assert readings(implementation, target.module.state_dict()) == state_readings(source.model)
+    assert implementation.readings(target.module.state_dict()) == state_readings(source.model)
 
 
 @clause(
@@ -81,7 +79,7 @@ def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
     subject = implementation.build(blueprint, device)
     content = save_to(target, lambda file: implementation.save(subject.module.state_dict(), file))
     state = load_from(source, content, implementation.load)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -97,7 +95,7 @@ def test_save_writes_to_an_object_with_write_and_flush_only(implementation, devi
     subject = implementation.build(blueprint, device)
     sink = Sink()
     implementation.save(subject.module.state_dict(), sink)
-    assert readings(implementation, loaded(implementation.load, sink.content)) == state_readings(subject.model)
+    assert implementation.readings(loaded(implementation.load, sink.content)) == state_readings(subject.model)
 
 
 @clause(
@@ -111,7 +109,7 @@ def test_load_reads_an_object_with_read_readline_tell_and_seek_only(implementati
     """load reads any object that implements read, readline, tell and seek."""
     subject = implementation.build(blueprint, device)
     source = Source(saved(implementation.save, subject.module.state_dict()))
-    assert readings(implementation, implementation.load(source)) == state_readings(subject.model)
+    assert implementation.readings(implementation.load(source)) == state_readings(subject.model)
 
 
 @clause(
@@ -126,7 +124,7 @@ def test_tensors_inside_dicts_lists_and_tuples_load_as_they_were_saved(implement
     types, keys and order."""
     made = mapped(thing, lambda leaf: implementation.make(leaf, device) if isinstance(leaf, bp.Tensor) else leaf)
     back = loaded(implementation.load, saved(implementation.save, made))
-    observed = mapped(back, lambda leaf: tuple(implementation.read(leaf)) if implementation.is_tensor(leaf) else leaf)
+    observed = mapped(back, lambda leaf: implementation.read(leaf) if implementation.is_tensor(leaf) else leaf)
     expected = mapped(thing, lambda leaf: reading(leaf) if isinstance(leaf, bp.Tensor) else leaf)
     # repr tells True from 1 and 1.0, a list from a tuple, and one order of keys from another.
     assert repr(observed) == repr(expected)
@@ -165,7 +163,7 @@ def test_writing_into_the_module_or_a_loaded_tensor_reaches_no_other_copy(implem
     implementation.write(subject["own"], other)
     second = loaded(implementation.load, content)
     implementation.write(first["own"], other)
-    assert readings(implementation, second) == state_readings(subject.model)
+    assert implementation.readings(second) == state_readings(subject.model)
 
 
 @clause(
@@ -208,7 +206,7 @@ def test_the_old_format_holds_the_same_state_with_the_same_ties(implementation, 
     state = loaded(implementation.load, content)
     assert not zipfile.is_zipfile(io.BytesIO(content))
     assert list(state) == [key for key, _ in subject.model.state_dict()]
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
     check_ties(implementation, state, subject.model)
 
 
@@ -266,7 +264,7 @@ def test_weights_only_or_not_gives_the_same_state_in_both_formats(
     content = saved(implementation.save, subject.module.state_dict(), _use_new_zipfile_serialization=zipped)
     state = loaded(implementation.load, content, weights_only=restricted)
     assert list(state) == [key for key, _ in subject.model.state_dict()]
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -436,7 +434,7 @@ def test_every_binary_pickle_protocol_loads_unrestricted(implementation, device,
     subject = implementation.build(blueprint, device)
     content = saved(implementation.save, subject.module.state_dict(), pickle_protocol=protocol)
     state = loaded(implementation.load, content, weights_only=False)
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(
@@ -450,7 +448,7 @@ def test_every_pickle_protocol_loads_by_default(implementation, device, blueprin
     """A state_dict saved with any pickle_protocol, 0 to pickle.HIGHEST_PROTOCOL, is what load(file) returns."""
     subject = implementation.build(blueprint, device)
     content = saved(implementation.save, subject.module.state_dict(), pickle_protocol=protocol)
-    assert readings(implementation, loaded(implementation.load, content)) == state_readings(subject.model)
+    assert implementation.readings(loaded(implementation.load, content)) == state_readings(subject.model)
 
 
 @clause(
@@ -467,7 +465,7 @@ def test_a_mapped_file_holds_the_same_values(implementation, device, blueprint, 
     content = saved(implementation.save, subject.module.state_dict())
     state = load_from(kind, content, lambda path: implementation.load(path, mmap=True))
     assert list(state) == [key for key, _ in subject.model.state_dict()]
-    assert readings(implementation, state) == state_readings(subject.model)
+    assert implementation.readings(state) == state_readings(subject.model)
 
 
 @clause(

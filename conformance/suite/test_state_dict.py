@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
-from conformance.model_state import chosen, extended, prefixes, readings, refilled
-from conformance.nesting import nest
+from conformance.model.state import chosen, prefixes, readings
+from conformance.suite.support.nesting import nest
+from conformance.transform import extended, refilled
 from strategies import blueprints, fills, parameters
 from strategies.state import name_paths, picks
 

@@ -10,8 +10,8 @@ LAZY = "torch.nn.modules.lazy.LazyModuleMixin"
 
 for id, sentence, docs in (
     ("conversion/type-casts-all", "type(dtype) casts all parameters and buffers, integer ones too.", f"{MODULE}.type"),
-    ("conversion/memory_format-of-4d-tensors", "to(memory_format=...) converts the 4-D parameters and buffers only.", f"{MODULE}.to"),
-    ("conversion/share_memory-moves-all", "share_memory() moves every tensor into shared memory.", f"{MODULE}.share_memory"),
+    ("conversion/memory_format-of-4d-tensors", "to(memory_format=...) converts 4-D tensors only.", f"{MODULE}.to"),
+    ("conversion/share_memory-moves-all", "share_memory() moves all into shared memory.", f"{MODULE}.share_memory"),
     ("conversion/to_empty-without-recurse", "to_empty(recurse=False) changes the module's own members only.",
      f"{MODULE}.to_empty"),
     ("conversion/optimizer-after-cuda", "cuda() makes parameters different objects, so the optimizer is made after it.",

@@ -104,7 +104,9 @@ def forward_hooks_cannot_change_the_output(patch):
 
 @fault("article/backward-hooks-wait-for-the-backward-pass")
 def backward_hooks_run_in_the_call(patch):
-    patch.setattr(Module, "register_full_backward_hook", lambda self, hook, prepend=False: self.register_forward_hook(hook))
+    patch.setattr(
+        Module, "register_full_backward_hook", lambda self, hook, prepend=False: self.register_forward_hook(hook)
+    )
 
 
 @fault("article/eval-makes-the-output-repeatable")

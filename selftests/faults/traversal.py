@@ -29,7 +29,9 @@ def traversal_is_breadth_first(patch):
 @fault("traversal/parameters-are-those-of-named_parameters")
 def parameters_come_in_reverse(patch):
     patch.setattr(
-        Module, "parameters", lambda self, recurse=True: reversed([p for _, p in self.named_parameters(recurse=recurse)])
+        Module,
+        "parameters",
+        lambda self, recurse=True: reversed([p for _, p in self.named_parameters(recurse=recurse)]),
     )
 
 
@@ -114,7 +116,9 @@ def a_child_under_two_names_counts_twice(patch):
 )
 def shared_modules_are_always_removed(patch):
     patch.setattr(
-        Module, "named_modules", lambda self, memo=None, prefix="", remove_duplicate=True: named_modules(self, memo, prefix)
+        Module,
+        "named_modules",
+        lambda self, memo=None, prefix="", remove_duplicate=True: named_modules(self, memo, prefix),
     )
 
 
@@ -208,4 +212,3 @@ def a_deep_copy_unties_what_was_shared(patch):
         return new
 
     patch.setattr(Module, "__deepcopy__", deepcopy, raising=False)
-

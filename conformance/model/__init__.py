@@ -9,11 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance import blueprint as bp
 
 Named = list[tuple[str, str]]
+
+
+class Reading(NamedTuple):
+    """What a tensor holds: its shape, the name of its dtype, its elements in row-major order."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    flat: tuple[Any, ...]
+
+
+def reading(tensor: bp.Tensor | TensorModel) -> Reading:
+    """What an adapter must read from the tensor that a blueprint or a model describes."""
+    return Reading(tensor.shape, tensor.dtype, tensor.flat)
 
 
 @dataclass(eq=False)

@@ -5,26 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
-
-import pytest
 
 from conformance import blueprint as bp
 from conformance.model import ModuleModel, Rows, in_firing_order, join, shifted
 
 #: (hook name, path of the module it was called with), as ``Subject.log`` holds them.
 Log = list[tuple[str, str]]
-
-
-def flat(rows: Rows) -> list[float]:
-    """The elements in row-major order."""
-    return [x for row in rows for x in row]
-
-
-def approximately(rows: Rows) -> Any:
-    """Equal to any sequence of these elements but for rounding."""
-    elements = flat(rows)
-    return pytest.approx(elements, rel=1e-3, abs=1e-3 * max(1.0, *map(abs, elements)))
 
 
 def ones(rows: Rows) -> Rows:

@@ -8,9 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-#: A path as text, an os.PathLike, an open file, a buffer in memory.
-KINDS = ("path", "pathlike", "file", "buffer")
-
 
 def saved(save: Callable[..., None], thing: Any, **options: Any) -> bytes:
     """What ``save(thing, file, **options)`` writes."""

@@ -1,0 +1,61 @@
+"""Blueprints made from blueprints: the same tree with other values, further members, or another place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance import blueprint as bp
+
+FLOATING = ("float32", "float64", "float16", "bfloat16")
+
+
+def extended(blueprint: bp.Blueprint, **members: bp.Member) -> bp.Blueprint:
+    """The blueprint with further members at its end; their names must be ones that no strategy draws."""
+    return blueprint.replace(members=(*blueprint.members, *members.items()))
+
+
+def refilled(blueprint: bp.Blueprint, dtype: str | None = None) -> bp.Blueprint:
+    """The same tree with other values in every tensor; with ``dtype``, floating-point tensors get that dtype."""
+
+    def change(member: Any) -> Any:
+        if isinstance(member, bp.Attribute) or not isinstance(member, bp.Tensor):
+            return member
+        fields = {name: getattr(member, name) for name in ("requires_grad", "persistent") if hasattr(member, name)}
+        kept = dtype if dtype and member.dtype in FLOATING else member.dtype
+        return type(member)(member.shape, kept, member.fill + 1, **fields)
+
+    return blueprint.map(change)
+
+
+def moved(blueprint: bp.Blueprint, name: str) -> bp.Blueprint:
+    """The tree as it is written below a child of that name: what it shares is found below the name."""
+
+    def change(member: Any) -> Any:
+        return bp.Shared(f"{name}.{member.path}", member.persistent) if isinstance(member, bp.Shared) else member
+
+    return blueprint.map(change)
+
+
+def plain(blueprint: bp.Blueprint) -> bp.Blueprint:
+    """The same tree with every layer replaced by a Module of the same members."""
+
+    def change(member: Any) -> Any:
+        return bp.Module(dict(member.members)) if getattr(member, "kind", "") in bp.LAYERS else member
+
+    return blueprint.map(change)
+
+
+def without_empty(blueprint: bp.Blueprint) -> bp.Blueprint:
+    """The same tree in which every parameter and buffer has elements: of each extent 0 there is 1 now."""
+
+    def change(member: Any) -> Any:
+        if isinstance(member, bp.Parameter):
+            return bp.Parameter(full(member.shape), member.dtype, member.fill, member.requires_grad)
+        if isinstance(member, bp.Buffer):
+            return bp.Buffer(full(member.shape), member.dtype, member.fill, member.persistent)
+        return member
+
+    def full(shape: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(extent or 1 for extent in shape)
+
+    return blueprint.map(change)
