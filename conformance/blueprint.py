@@ -76,8 +76,15 @@ def flat_values(shape: tuple[int, ...], dtype: str, fill: int) -> tuple[Any, ...
     return tuple(n / 8 for n in numbers)
 
 
+class _Printed:
+    """Hypothesis prints these by their ``repr``, which is Python that can be pasted, and not field by field."""
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
+
 @dataclass(frozen=True, repr=False)
-class Tensor:
+class Tensor(_Printed):
     """A plain tensor: its shape, its dtype (one of ``DTYPES``), and the number from which its values follow."""
 
     shape: tuple[int, ...] = ()
@@ -127,7 +134,7 @@ class Buffer(Tensor):
 
 
 @dataclass(frozen=True)
-class Empty:
+class Empty(_Printed):
     """A name registered as None: ``kind`` is "parameter", "buffer" or "module"."""
 
     kind: str
@@ -141,7 +148,7 @@ class Empty:
 
 
 @dataclass(frozen=True)
-class Shared:
+class Shared(_Printed):
     """One more name for the module, parameter or buffer that was first registered at ``path``."""
 
     path: str
@@ -152,7 +159,7 @@ class Shared:
 
 
 @dataclass(frozen=True)
-class Attribute:
+class Attribute(_Printed):
     """A plain attribute, which no module system should register: a literal, or a :class:`Tensor`."""
 
     value: Any
@@ -162,7 +169,7 @@ class Attribute:
 
 
 @dataclass(frozen=True)
-class Hook:
+class Hook(_Printed):
     """A hook that records its call.
 
     Attributes:
@@ -227,7 +234,7 @@ def layer_members(kind: str, arguments: tuple[Any, ...], fill: int) -> tuple[tup
 
 
 @dataclass(frozen=True, repr=False)
-class Blueprint:
+class Blueprint(_Printed):
     """A module: its kind, what is registered on it in order, and its state.
 
     Make one with the function named after the kind: ``Module({...})``, ``Sequential([...])``, ``Linear(2, 3)``.

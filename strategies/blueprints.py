@@ -18,8 +18,8 @@ from strategies.names import NAMES
 from strategies.tensors import SHAPES
 
 _LEAVES: tuple[tuple[str, tuple[Any, ...]], ...] = (
-    ("Linear", (2, 2)),
     ("Identity", ()),
+    ("Linear", (2, 2)),
     ("ReLU", ()),
     ("BatchNorm1d", (2,)),
     ("Linear", (2, 3, False)),
@@ -28,8 +28,8 @@ _LEAVES: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("Linear", (1, 2, False)),
 )
 _CALLABLE_LEAVES: tuple[tuple[str, tuple[Any, ...]], ...] = (
-    ("Linear", (2, 2)),
     ("Identity", ()),
+    ("Linear", (2, 2)),
     ("ReLU", ()),
     ("BatchNorm1d", (2,)),
     ("Linear", (2, 2, False)),

@@ -232,8 +232,8 @@ def test_a_forward_hook_can_change_the_output(implementation, device):
 def test_backward_hooks_run_in_the_backward_pass_not_in_the_call(implementation, device):
     """Calling the net runs no backward hook; backward() runs it (the article lists them as the last step of a call)."""
     log = []
-    net = implementation.build(bp.Linear(2, 2), device).module
-    net.register_full_backward_hook(lambda module, grad_input, grad_output: log.append("backward"))
+    net = implementation.build(bp.Sequential([bp.Linear(2, 2), bp.Linear(2, 2)]), device).module
+    net[1].register_full_backward_hook(lambda module, grad_input, grad_output: log.append("backward"))
     output = net(implementation.tensor([[1.0, 2.0]], "float32", device))
     assert log == []
     implementation.backward(output)
