@@ -64,6 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
     report = config.getoption("--report")
     if report and not Path(report).absolute().parent.is_dir():
         raise pytest.UsageError(f"--report {report}: the folder {Path(report).absolute().parent} does not exist")
+    if report and Path(report).is_dir():
+        raise pytest.UsageError(f"--report {report} is a folder: name a file in it")
     config.stash[SUBJECT] = implementation
     run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), _devices(config), clauses)
     if not hasattr(config, "workerinput"):

@@ -95,6 +95,7 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
         (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
         (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
         (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
+        (("--report", "."), "reference", "--report . is a folder: name a file in it"),
     ],
 )
 def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation, sentence):
