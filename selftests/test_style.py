@@ -23,8 +23,14 @@ def test_ruff_has_nothing_to_say(command):
 @pytest.mark.parametrize(
     "package, forbidden",
     [
-        ("strategies", ("conformance.suite", "conformance.implementation", "conformance.plugin", "conformance.reference")),
-        ("conformance/model", ("conformance.suite", "conformance.implementation", "strategies", "conformance.reference")),
+        (
+            "strategies",
+            ("conformance.suite", "conformance.implementation", "conformance.plugin", "conformance.reference"),
+        ),
+        (
+            "conformance/model",
+            ("conformance.suite", "conformance.implementation", "strategies", "conformance.reference"),
+        ),
         ("conformance/reference", ("conformance.suite", "conformance.model", "strategies", "conformance.contract")),
         ("conformance/implementations", ("conformance.suite", "strategies", "conformance.plugin")),
     ],
