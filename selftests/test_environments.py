@@ -77,6 +77,7 @@ def test_paddle_gets_a_whole_report(wheel, tmp_path):
     assert done.returncode in (0, 1), done.stdout[-5000:] + done.stderr[-2000:]
     assert report[0]["implementation"] == "paddle" and report[0]["version"] == "3.3.1"
     outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
-    # An honest report: most clauses were asked and most of those hold; what fails is paddle's, and a later entry's.
-    assert outcomes["passed"] > outcomes["failed"] + outcomes["skipped"], outcomes
+    # Most clauses can be asked of it, and most of those hold; what fails awaits its file of deviations.
+    asked = outcomes["passed"] + outcomes["failed"] + outcomes["differs"]
+    assert asked > 2 * outcomes["skipped"] and outcomes["passed"] > 2 * outcomes["failed"], outcomes
     assert "Traceback" not in done.stderr
