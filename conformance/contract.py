@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -74,10 +75,19 @@ class Clause:
 
     def test(self) -> Callable[..., None]:
         """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing."""
-        assert self.function is not None, f"{self.id} is not tested"
+        function = self.function
+        assert function is not None, f"{self.id} is not tested"
         if not self.strategies:
-            return self.function
-        test = hypothesis.given(**self.strategies)(self.function)
+            return function
+
+        @functools.wraps(function)
+        def remembered(**arguments: Any) -> None:
+            __tracebackhide__ = True
+            drawn.clear()
+            drawn.update({name: arguments[name] for name in self.strategies})
+            function(**arguments)
+
+        test = hypothesis.given(**self.strategies)(remembered)
         for example in reversed(self.examples):
             test = hypothesis.example(**example)(test)
         return test
@@ -96,6 +106,9 @@ class Clause:
         }.get(page, page)
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
+
+#: What a property was last called with, besides implementation and device: a failure shows it as a witness.
+drawn: dict[str, Any] = {}
 
 #: Every clause by id, in the order in which the suite states them.
 CLAUSES: dict[str, Clause] = {}

@@ -27,6 +27,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+#: The devices a run may ask for.
+DEVICES = ("cpu", "cuda")
+
 FIELDS = {"reason", "link", "versions", "devices", "witness"}
 
 
@@ -87,7 +90,7 @@ def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> De
         if not str(entry.get(field, "")).strip():
             raise DeviationError(f"{where}: the {field} is missing; say it in one sentence")
     try:
-        versions = SpecifierSet(entry.get("versions", ""))
+        versions = SpecifierSet(str(entry.get("versions", "")))
     except InvalidSpecifier as error:
         raise DeviationError(
             f"{where}: versions = {entry['versions']!r} is no version specifier such as '>=2.0'"
@@ -100,8 +103,8 @@ def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> De
         wanted = ", ".join(f"{name}=..." for name in clause.strategies) or "nothing"
         raise DeviationError(f"{where}: the witness must give the property's arguments: {wanted}")
     devices = entry.get("devices", [])
-    if not isinstance(devices, list):
-        raise DeviationError(f'{where}: devices must be a list such as ["cpu", "cuda"]')
+    if not isinstance(devices, list) or not set(devices) <= set(DEVICES):
+        raise DeviationError(f"{where}: devices must be a list of some of {', '.join(DEVICES)}")
     return Deviation(id, entry["reason"], entry["link"], versions, tuple(devices), witness)
 
 

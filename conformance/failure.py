@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 
-from conformance.contract import Clause
+from conformance.contract import Clause, drawn
 from conformance.implementation import Subject
 
 
@@ -19,10 +20,13 @@ def explain(clause: Clause, again: str) -> str:
     ]
     subject = Subject.latest
     if subject is not None:
-        parts += ["", f"blueprint = {subject.blueprint!r}", "", "# the module, in plain PyTorch"]
-        parts += [subject.blueprint.to_source()]
+        parts += ["", "# the module built last, in plain PyTorch", subject.blueprint.to_source()]
     assert clause.function is not None
     body = inspect.getsource(clause.function)
-    parts += ["# what was asked of it", textwrap.dedent(body[body.index("def ") :]).rstrip()]
-    parts += ["", f"again: {again}"]
+    parts += ["# what was asked", textwrap.dedent(body[body.index("def ") :]).rstrip(), ""]
+    if clause.strategies:
+        arguments = ", ".join(f"{name}={drawn[name]!r}" for name in clause.strategies if name in drawn)
+        # A JSON string is a TOML string.
+        parts += [f"as a deviation: witness = {json.dumps(arguments, ensure_ascii=False)}"]
+    parts += [f"again: {again}"]
     return "\n".join(parts)

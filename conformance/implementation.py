@@ -26,6 +26,8 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
+from packaging.version import InvalidVersion, Version
+
 from conformance import blueprint as bp
 from conformance import model
 from conformance.model import Reading, reading
@@ -377,14 +379,18 @@ def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprin
 
 
 def accepts(function: Any, argument: str) -> bool:
-    """Whether the function takes a keyword argument of that name."""
+    """Whether the function takes a keyword argument of that name, if only among others it passes on."""
     try:
-        return argument in inspect.signature(function).parameters
+        parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):
         return False
+    return argument in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
 # --- finding an implementation -------------------------------------------------------------------------------------
+
+#: What an adapter cannot do without.
+REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", "write")
 
 OURS = {
     "torch": "conformance.implementations.torch:implementation",
@@ -401,15 +407,17 @@ def find(name: str) -> Implementation:
     """
     target = OURS.get(name, name)
     module_name, separator, attribute = target.partition(":")
-    if not separator or not module_name or not attribute:
+    if not separator or not module_name or not attribute or module_name.startswith("."):
         raise AdapterError(
             f"unknown implementation {name!r}: give one of {', '.join(sorted(OURS))}, or package.module:attribute"
         )
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
-        hint = f"install {error.name}" if error.name else "see the error"
+        hint = f"install {error.name}, or run from where it can be imported" if error.name else "see the error"
         raise AdapterError(f"implementation {name!r} cannot be imported ({error}): {hint}") from error
+    except Exception as error:
+        raise AdapterError(f"implementation {name!r} cannot be imported: {type(error).__name__}: {error}") from error
     found = getattr(module, attribute, None)
     if found is None:
         raise AdapterError(f"implementation {name!r}: the module {module_name} has no attribute {attribute!r}")
@@ -420,4 +428,20 @@ def find(name: str) -> Implementation:
             f"implementation {name!r} is a {type(found).__name__}: expected an instance of "
             "conformance.implementation.Implementation"
         )
+    _check(name, found)
     return found
+
+
+def _check(name: str, found: Implementation) -> None:
+    """What every adapter must have is there."""
+    missing = [each for each in REQUIRED if getattr(type(found), each) is getattr(Implementation, each)]
+    if missing:
+        raise AdapterError(f"implementation {name!r} does not implement {', '.join(missing)}: its adapter must")
+    if found.contract_version is not None:
+        try:
+            Version(found.contract_version)
+        except InvalidVersion:
+            raise AdapterError(
+                f"implementation {name!r}: contract_version = {found.contract_version!r} is no version of torch such as "
+                "'2.13'; None stands for the newest"
+            ) from None

@@ -15,7 +15,7 @@ from conformance.contract import Clause, Severity
 from conformance.implementation import Absent, AdapterError, Implementation, Subject, find
 from conformance.report import Run, write
 
-DEVICES = ("cpu", "cuda")
+DEVICES = deviations.DEVICES
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
@@ -66,6 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--report {report}: the folder {Path(report).absolute().parent} does not exist")
     if report and Path(report).is_dir():
         raise pytest.UsageError(f"--report {report} is a folder: name a file in it")
+    if report and not os.access(Path(report).absolute().parent, os.W_OK):
+        raise pytest.UsageError(f"--report {report}: no file can be written into that folder")
     config.stash[SUBJECT] = implementation
     run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), _devices(config), clauses)
     if not hasattr(config, "workerinput"):
@@ -148,14 +150,32 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
 
 
 def _expect(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> None:
+    if not _departs(deviation, clause, implementation, device):
+        pytest.fail(
+            f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness",
+            pytrace=False,
+        )
+    reference = find("reference")
+    if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
+        if _departs(deviation, clause, reference, "cpu"):
+            pytest.fail(
+                f"the witness of [{clause.id}] shows nothing: the reference implementation fails on it too; "
+                "mend the witness in the deviation file",
+                pytrace=False,
+            )
+    pytest.xfail(f"{deviation.reason} [{deviation.link}]")
+
+
+def _departs(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
+    """Whether the property fails on the witness."""
     assert clause.function is not None
     try:
         clause.function(implementation=implementation, device=device, **deviation.witness)
     except Absent:
         raise
     except (Exception, pytest.fail.Exception):  # pytest.raises() fails with what is no Exception
-        pytest.xfail(f"{deviation.reason} [{deviation.link}]")
-    pytest.fail(f"no longer deviates: remove the entry [{clause.id}] from the deviation file", pytrace=False)
+        return True
+    return False
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -176,7 +196,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 def _again(item: pytest.Item) -> str:
     """The command that runs this very case again."""
     path = item.path.relative_to(Path.cwd()) if item.path.is_relative_to(Path.cwd()) else item.path
-    return f"pytest '{path}::{item.name}' --implementation {_name(item.config)}"
+    own = item.config.getoption("--deviations")
+    given = f" --deviations {own}" if own else ""
+    return f"python -m pytest '{path}::{item.name}' --implementation {_name(item.config)}{given}"
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -208,7 +230,9 @@ def _outcome(report: pytest.TestReport, skipped: str) -> tuple[str, str]:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         return skipped, reason.removeprefix("Skipped: ")
     if report.failed:
-        return "failed", str(report.longrepr).strip().splitlines()[-1] if report.longrepr else ""
+        crash = getattr(report.longrepr, "reprcrash", None)
+        message = crash.message if crash else str(report.longrepr)
+        return "failed", message.strip().splitlines()[0] if message.strip() else ""
     return "passed", ""
 
 

@@ -141,6 +141,10 @@ class _Writer:
 
 
 def tensor(tensor: bp.Tensor) -> str:
-    """The expression that makes a plain tensor."""
-    shape = "" if bp.size(tensor.shape) else f".reshape({tensor.shape!r})"
+    """The expression that makes a plain tensor; a large one is computed rather than written out."""
+    count = bp.size(tensor.shape)
+    if count > 64 and tensor.dtype in ("float32", "float64", "float16", "bfloat16"):
+        numbers = f"(torch.arange({count}) * 3 + {tensor.fill * 7}) % 31 - 15"
+        return f"(({numbers}) / 8).to(torch.{tensor.dtype}).reshape({tensor.shape!r})"
+    shape = "" if count else f".reshape({tensor.shape!r})"
     return f"torch.tensor({tensor.values()!r}, dtype=torch.{tensor.dtype}){shape}"

@@ -96,6 +96,15 @@ def test_the_source_of_a_callable_tree_computes_the_same(blueprint):
     assert torch.equal(one(x), other(x))
 
 
+def test_the_source_of_a_large_tensor_is_short_and_right():
+    torch = pytest.importorskip("torch")
+    from conformance.implementations.torch import implementation
+
+    blueprint = bp.Module({"conv": bp.Conv2d(6, 16, 5, fill=3)})
+    assert len(blueprint.to_source()) < 1000
+    assert same(torch, run(blueprint), implementation.build(blueprint).module)
+
+
 def run(blueprint):
     names = {}
     exec(blueprint.to_source(), names)

@@ -28,6 +28,8 @@ class Broken(Reference):
 
 implementation = Broken()
 number = 3
+partial = type("Partial", (Reference,), {"read": Reference.__mro__[1].read})()
+future = type("Future", (Reference,), {"contract_version": "latest"})()
 """
 WITNESS = "blueprint=Module({'a': Module({'a': Module()})})"
 
@@ -35,7 +37,7 @@ WITNESS = "blueprint=Module({'a': Module({'a': Module()})})"
 @pytest.fixture
 def run(pytester, monkeypatch):
     """Run pytest in a process of its own, in an empty folder that holds only a broken implementation."""
-    pytester.makepyfile(broken=BROKEN)
+    pytester.makepyfile(broken=BROKEN, crashing="1 / 0")
     monkeypatch.delenv("CONFORMANCE_IMPLEMENTATION", raising=False)
     root = __file__.rpartition("/selftests/")[0]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{pytester.path}")
@@ -77,9 +79,9 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
             f"{CLAUSE} (required)",
             "documented: torch.nn.Module.modules: *",
             "see https://docs.pytorch.org/*",
-            "blueprint = Module(*",
             "module = nn.Module()",
-            "again: pytest *--implementation broken:implementation",
+            'as a deviation: witness = "blueprint=Module(*',
+            "again: python -m pytest *--implementation broken:implementation",
             "*0 passed, 1 failed",
         ]
     )
@@ -92,6 +94,10 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
         ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
         ((), "broken:thing", "the module broken has no attribute 'thing'"),
         ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
+        ((), "broken:partial", "does not implement read: its adapter must"),
+        ((), "broken:future", "contract_version = 'latest' is no version of torch"),
+        ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),
+        ((), ".broken:thing", "unknown implementation '.broken:thing'"),
         (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
         (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
         (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
@@ -121,6 +127,14 @@ def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation
             f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
             "no version specifier",
         ),
+        (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = 2.0\nwitness = "blueprint=Module()"',
+            "no version specifier",
+        ),
+        (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = ["gpu"]\nwitness = "blueprint=Module()"',
+            "some of cpu, cuda",
+        ),
         (f'"{CLAUSE}" = 3', "expected a table"),
     ],
 )
@@ -148,7 +162,17 @@ def test_a_deviation_that_no_longer_happens_fails_the_run(run, pytester):
     pytester.path.joinpath("deviations.toml").write_text(entry())
     result = run("--deviations", "deviations.toml", "--device", "cpu")
     assert result.ret == 1
-    result.stdout.fnmatch_lines([f"*no longer deviates: remove the entry [[]{CLAUSE}] from the deviation file*"])
+    result.stdout.fnmatch_lines(
+        [f"*no longer deviates: remove the entry [[]{CLAUSE}] from the deviation file, or mend its witness*"]
+    )
+
+
+@pytest.mark.parametrize("witness", ["blueprint='text'", "blueprint=Module({'a': Shared('b')})"])
+def test_a_witness_that_fails_on_any_implementation_shows_nothing(run, pytester, witness):
+    pytester.path.joinpath("deviations.toml").write_text(entry(witness))
+    result = run("--deviations", "deviations.toml", "--device", "cpu", implementation="broken:implementation")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"the witness of [[]{CLAUSE}] shows nothing: *"])
 
 
 @pytest.mark.parametrize("condition", [{"versions": '"<0.1"'}, {"devices": '["cuda"]'}])
@@ -247,7 +271,9 @@ def test_a_foreign_run_with_strict_markers_and_options_of_the_same_name_is_unhar
     "arguments, expected",
     [
         (("--pyargs", "conformance"), True),
-        (("--pyargs", "conformance.suite.test_modes"), True),
+        (("-q", "conformance.suite.test_modes", "--pyargs"), True),
+        (("conformance",), False),
+        (("-k", "conformance", "--pyargs", "other"), False),
         (("--implementation=torch",), True),
         (("--implementation", "x:y"), True),
         (("tests/conformance", "-n", "2"), False),

@@ -18,6 +18,7 @@ class Reference(Implementation):
     """The reference implementation, with or without its simulated accelerator "cuda"."""
 
     name = "reference"
+    lacking = {"load(mmap)": "load() maps no file into memory"}
     version = reference.__version__
     Chain = Chain
 
