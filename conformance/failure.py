@@ -5,9 +5,16 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
 from conformance.contract import Clause, drawn
 from conformance.implementation import Subject
+
+
+def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
+    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
 
 
 def explain(clause: Clause, again: str) -> str:
@@ -25,8 +32,7 @@ def explain(clause: Clause, again: str) -> str:
     body = inspect.getsource(clause.function)
     parts += ["# what was asked", textwrap.dedent(body[body.index("def ") :]).rstrip(), ""]
     if clause.strategies:
-        arguments = ", ".join(f"{name}={drawn[name]!r}" for name in clause.strategies if name in drawn)
         # A JSON string is a TOML string.
-        parts += [f"as a deviation: witness = {json.dumps(arguments, ensure_ascii=False)}"]
+        parts += [f"as a deviation: witness = {json.dumps(arguments(clause, drawn), ensure_ascii=False)}"]
     parts += [f"again: {again}"]
     return "\n".join(parts)

@@ -17,6 +17,8 @@ from conformance.report import Run, write
 
 DEVICES = deviations.DEVICES
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
+#: What a report tells of a failure or deviation besides its reason; each travels as a user property of that name.
+SHOWN = ("link", "witness", "observed", "expected", "script")
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
 DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
@@ -145,11 +147,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
     implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
     for deviation in pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ()):
         if deviation.applies(implementation.version, device):
-            _expect(deviation, clause, implementation, device)
+            _expect(pyfuncitem, deviation, clause, implementation, device)
     return (yield)
 
 
-def _expect(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> None:
+def _expect(
+    item: pytest.Item, deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str
+) -> None:
     if not _departs(deviation, clause, implementation, device):
         pytest.fail(
             f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness",
@@ -163,7 +167,8 @@ def _expect(deviation: deviations.Deviation, clause: Clause, implementation: Imp
                 "mend the witness in the deviation file",
                 pytrace=False,
             )
-    pytest.xfail(f"{deviation.reason} [{deviation.link}]")
+    item.user_properties += [("link", deviation.link), ("witness", failure.arguments(clause, deviation.witness))]
+    pytest.xfail(deviation.reason)
 
 
 def _departs(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
@@ -190,6 +195,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         if clause.severity is Severity.OBSERVED and item.config.stash[SUBJECT].contract_version is None:
             report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
         report.sections.append(("clause", failure.explain(clause, _again(item))))
+        report.user_properties.append(("witness", failure.arguments(clause, contract.drawn)))
     return report
 
 
@@ -217,8 +223,9 @@ class _Collector:
         properties = {name: str(value) for name, value in report.user_properties}
         if "clause" in properties and (report.when == "call" or report.outcome != "passed"):
             outcome, reason = _outcome(report, properties.get("outcome", "skipped"))
+            shown = {name: properties[name] for name in SHOWN if name in properties}
             seconds = round(report.duration, 3)
-            self.run.add(Record(properties["clause"], properties["device"], outcome, reason, seconds))
+            self.run.add(Record(properties["clause"], properties["device"], outcome, reason, seconds, **shown))
 
 
 def _outcome(report: pytest.TestReport, skipped: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from conformance.check import Record
 from conformance.contract import Clause
 from conformance.implementation import Implementation
 
-SCHEMA = 1
+SCHEMA = 2
 OUTCOMES = ("passed", "deviation", "failed", "differs", "skipped", "not run", "untested")
 
 
