@@ -6,6 +6,7 @@ link = "https://github.com/pytorch/pytorch/issues/..."   # or: link = "not repor
 versions = ">=1.0"                                        # optional, a PEP 440 specifier
 devices = ["cpu", "cuda"]                                 # optional, all devices by default
 witness = "blueprint=ModuleList([Identity()]), index=-1"  # the property's arguments; none for one that draws nothing
+harm = "loses state"                                      # optional: what a user suffers without an error, see HARMS
 """
 
 from __future__ import annotations
@@ -30,7 +31,10 @@ else:
 #: The devices a run may ask for.
 DEVICES = ("cpu", "cuda")
 
-FIELDS = {"reason", "link", "versions", "devices", "witness"}
+FIELDS = {"reason", "link", "versions", "devices", "witness", "harm"}
+
+#: What a departure may do to a user's data with no error to warn of it, worst first.
+HARMS = ("kills the process", "loses state", "corrupts state", "changes results")
 
 
 class DeviationError(Exception):
@@ -47,6 +51,7 @@ class Deviation:
     versions: SpecifierSet
     devices: tuple[str, ...]
     witness: Mapping[str, Any]
+    harm: str = ""
 
     def applies(self, version: str, device: str) -> bool:
         """Whether the entry speaks of this version on this device."""
@@ -105,7 +110,10 @@ def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> De
     devices = entry.get("devices", [])
     if not isinstance(devices, list) or not set(devices) <= set(DEVICES):
         raise DeviationError(f"{where}: devices must be a list of some of {', '.join(DEVICES)}")
-    return Deviation(id, entry["reason"], entry["link"], versions, tuple(devices), witness)
+    harm = entry.get("harm", "")
+    if harm and harm not in HARMS:
+        raise DeviationError(f"{where}: harm = {harm!r} is unknown; give one of {', '.join(HARMS)}, or leave it out")
+    return Deviation(id, entry["reason"], entry["link"], versions, tuple(devices), witness, harm)
 
 
 def _near(id: str, clauses: Mapping[str, Clause]) -> str:

@@ -124,6 +124,10 @@ def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation
         (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
         (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
         (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nharm = "some"\nwitness = "blueprint=Module()"',
+            "harm = 'some' is unknown; give one of kills the process, loses state",
+        ),
+        (
             f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
             "no version specifier",
         ),
