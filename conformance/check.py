@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import hypothesis
 import pytest
 
-from conformance.contract import Clause
-from conformance.implementation import Absent, Implementation
+from conformance.contract import Clause, Severity, arguments, drawn
+from conformance.deviations import Deviation
+from conformance.implementation import Absent, Implementation, find
 from conformance.profiles import profile
+
+UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 
 
 @dataclass(frozen=True)
@@ -65,24 +70,97 @@ def _version_gap(clause: Clause, implementation: Implementation) -> str | None:
     return None
 
 
+class StaleDeviation(Exception):
+    """An entry of a deviation file that no longer shows what it says; the message says how to mend it."""
+
+
+def known_deviation(
+    clause: Clause, implementation: Implementation, device: str, entries: Iterable[Deviation]
+) -> Deviation | None:
+    """The recorded deviation that stands in for the property here, its witness having shown that it still departs.
+
+    Raises:
+        StaleDeviation: the implementation keeps the clause on the witness, or the reference does not.
+    """
+    for deviation in entries:
+        if not deviation.applies(implementation.version, device):
+            continue
+        if not _departs(deviation, clause, implementation, device):
+            raise StaleDeviation(
+                f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness"
+            )
+        reference = find("reference")
+        if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
+            if _departs(deviation, clause, reference, "cpu"):
+                raise StaleDeviation(
+                    f"the witness of [{clause.id}] shows nothing: the reference implementation fails on it too; "
+                    "mend the witness in the deviation file"
+                )
+        return deviation
+    return None
+
+
+def _departs(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
+    """Whether the property fails on the witness."""
+    assert clause.function is not None
+    try:
+        clause.function(implementation=implementation, device=device, **deviation.witness)
+    except Absent:
+        raise
+    except (Exception, pytest.fail.Exception):  # pytest.raises() fails with what is no Exception
+        return True
+    return False
+
+
+def differs(clause: Clause, implementation: Implementation) -> bool:
+    """Whether a failure counts as a mere difference: nobody but PyTorch is held to what is observed in PyTorch only."""
+    return clause.severity is Severity.OBSERVED and implementation.contract_version is None
+
+
 def check(
-    clause: Clause, implementation: Implementation, device: str = "cpu", settings: hypothesis.settings | None = None
+    clause: Clause,
+    implementation: Implementation,
+    device: str = "cpu",
+    settings: hypothesis.settings | None = None,
+    entries: Iterable[Deviation] = (),
 ) -> Record:
-    """Check one clause; an exception of the property is the failure's reason."""
+    """Check one clause, without pytest; an exception of the property is the failure's reason.
+
+    Args:
+        settings: of Hypothesis; by default those of the profile "ci", which draws the same examples every time.
+        entries: the recorded deviations of this clause.
+    """
     if found := obstacle(clause, implementation, device):
         return Record(clause.id, device, *found)
-    settings = settings or hypothesis.settings(profile("ci"), database=None)
     started = time.perf_counter()
-    outcome, reason = "passed", ""
+    outcome, reason, shown = "passed", "", {}
+    try:
+        deviation = known_deviation(clause, implementation, device, entries)
+        if deviation is not None:
+            outcome, reason = "deviation", deviation.reason
+            shown = {"link": deviation.link, "witness": arguments(clause, deviation.witness)}
+        else:
+            with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
+                clause.test()(implementation=implementation, device=device)
+    except Absent as absent:
+        outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
+    except StaleDeviation as stale:
+        outcome, reason = "failed", str(stale)
+    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
+        outcome, reason = "failed", f"{type(error).__name__}: {error}"
+        shown = {"witness": arguments(clause, drawn)}
+        if differs(clause, implementation):
+            outcome, reason = "differs", UNDOCUMENTED
+    return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
+
+
+@contextlib.contextmanager
+def _in_force(settings: hypothesis.settings) -> Iterator[None]:
+    """The settings as those that properties run under."""
     previous = hypothesis.settings.get_current_profile_name()
     hypothesis.settings.register_profile("conformance-check", settings)
     hypothesis.settings.load_profile("conformance-check")
     try:
-        clause.test()(implementation=implementation, device=device)
-    except Absent as absent:
-        outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
-    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
-        outcome, reason = "failed", f"{type(error).__name__}: {error}"
+        yield
     finally:
         hypothesis.settings.load_profile(previous)
-    return Record(clause.id, device, outcome, reason, time.perf_counter() - started)

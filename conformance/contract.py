@@ -110,6 +110,12 @@ class Clause:
 #: What a property was last called with, besides implementation and device: a failure shows it as a witness.
 drawn: dict[str, Any] = {}
 
+
+def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
+    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
+
+
 #: Every clause by id, in the order in which the suite states them.
 CLAUSES: dict[str, Clause] = {}
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
-from collections.abc import Mapping
-from typing import Any
 
-from conformance.contract import Clause, drawn
+from conformance.contract import Clause, arguments, drawn
 from conformance.implementation import Subject
-
-
-def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
-    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
-    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
 
 
 def explain(clause: Clause, again: str) -> str:

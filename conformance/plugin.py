@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from conformance import contract, deviations, failure, profiles
-from conformance.check import Record, obstacle
-from conformance.contract import Clause, Severity
-from conformance.implementation import Absent, AdapterError, Implementation, Subject, find
+from conformance.check import UNDOCUMENTED, Record, StaleDeviation, differs, known_deviation, obstacle
+from conformance.contract import Clause
+from conformance.implementation import AdapterError, Implementation, Subject, find
 from conformance.report import Run, write
 
 DEVICES = deviations.DEVICES
-UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 #: What a report tells of a failure or deviation besides its reason; each travels as a user property of that name.
 SHOWN = ("link", "witness", "observed", "expected", "script")
 RUN = pytest.StashKey[Run]()
@@ -145,42 +144,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
         return (yield)
     Subject.latest = None  # what a failure shows is this case's
     implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
-    for deviation in pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ()):
-        if deviation.applies(implementation.version, device):
-            _expect(pyfuncitem, deviation, clause, implementation, device)
-    return (yield)
-
-
-def _expect(
-    item: pytest.Item, deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str
-) -> None:
-    if not _departs(deviation, clause, implementation, device):
-        pytest.fail(
-            f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness",
-            pytrace=False,
-        )
-    reference = find("reference")
-    if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
-        if _departs(deviation, clause, reference, "cpu"):
-            pytest.fail(
-                f"the witness of [{clause.id}] shows nothing: the reference implementation fails on it too; "
-                "mend the witness in the deviation file",
-                pytrace=False,
-            )
-    item.user_properties += [("link", deviation.link), ("witness", failure.arguments(clause, deviation.witness))]
-    pytest.xfail(deviation.reason)
-
-
-def _departs(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
-    """Whether the property fails on the witness."""
-    assert clause.function is not None
     try:
-        clause.function(implementation=implementation, device=device, **deviation.witness)
-    except Absent:
-        raise
-    except (Exception, pytest.fail.Exception):  # pytest.raises() fails with what is no Exception
-        return True
-    return False
+        deviation = known_deviation(
+            clause, implementation, device, pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ())
+        )
+    except StaleDeviation as stale:
+        pytest.fail(str(stale), pytrace=False)
+    if deviation is not None:
+        witness = contract.arguments(clause, deviation.witness)
+        pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
+        pytest.xfail(deviation.reason)
+    return (yield)
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -192,10 +166,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     clause = _clause(item)
     if clause is not None and report.when == "call" and report.failed:
-        if clause.severity is Severity.OBSERVED and item.config.stash[SUBJECT].contract_version is None:
+        if differs(clause, item.config.stash[SUBJECT]):
             report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
         report.sections.append(("clause", failure.explain(clause, _again(item))))
-        report.user_properties.append(("witness", failure.arguments(clause, contract.drawn)))
+        report.user_properties.append(("witness", contract.arguments(clause, contract.drawn)))
     return report
 
 
