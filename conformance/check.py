@@ -12,7 +12,7 @@ import pytest
 
 from conformance.contract import Clause, Severity, arguments, drawn
 from conformance.deviations import Deviation
-from conformance.implementation import Absent, Implementation, find
+from conformance.implementation import Absent, Implementation, Subject, find
 from conformance.profiles import profile
 
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
@@ -114,7 +114,7 @@ def _departs(deviation: Deviation, clause: Clause, implementation: Implementatio
 
 def differs(clause: Clause, implementation: Implementation) -> bool:
     """Whether a failure counts as a mere difference: nobody but PyTorch is held to what is observed in PyTorch only."""
-    return clause.severity is Severity.OBSERVED and implementation.contract_version is None
+    return clause.severity is Severity.OBSERVED and not implementation.held_to_observed
 
 
 def check(
@@ -130,28 +130,41 @@ def check(
         settings: of Hypothesis; by default those of the profile "ci", which draws the same examples every time.
         entries: the recorded deviations of this clause.
     """
+    return verdict(clause, implementation, device, settings, entries)[0]
+
+
+def verdict(
+    clause: Clause,
+    implementation: Implementation,
+    device: str = "cpu",
+    settings: hypothesis.settings | None = None,
+    entries: Iterable[Deviation] = (),
+) -> tuple[Record, BaseException | None]:
+    """As ``check``, with the exception of the property that failed."""
     if found := obstacle(clause, implementation, device):
-        return Record(clause.id, device, *found)
+        return Record(clause.id, device, *found), None
     started = time.perf_counter()
-    outcome, reason, shown = "passed", "", {}
+
+    def record(outcome: str, reason: str = "", **shown: str) -> Record:
+        return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
+
+    Subject.latest = None  # what a failure shows is this case's
     try:
         deviation = known_deviation(clause, implementation, device, entries)
         if deviation is not None:
-            outcome, reason = "deviation", deviation.reason
-            shown = {"link": deviation.link, "witness": arguments(clause, deviation.witness)}
-        else:
-            with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
-                clause.test()(implementation=implementation, device=device)
+            witness = arguments(clause, deviation.witness)
+            return record("deviation", deviation.reason, link=deviation.link, witness=witness), None
+        with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
+            clause.test(implementation.draws)(implementation=implementation, device=device)
+        return record("passed"), None
     except Absent as absent:
-        outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
+        return record("skipped", f"capability {absent.capability}: {absent.reason}"), None
     except StaleDeviation as stale:
-        outcome, reason = "failed", str(stale)
+        return record("failed", str(stale)), None
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
-        outcome, reason = "failed", f"{type(error).__name__}: {error}"
-        shown = {"witness": arguments(clause, drawn)}
         if differs(clause, implementation):
-            outcome, reason = "differs", UNDOCUMENTED
-    return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
+            return record("differs", UNDOCUMENTED), error
+        return record("failed", f"{type(error).__name__}: {error}", witness=arguments(clause, drawn)), error
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
@@ -73,8 +73,12 @@ class Clause:
         """The part of the contract that the clause belongs to."""
         return self.id.split("/")[0]
 
-    def test(self) -> Callable[..., None]:
-        """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing."""
+    def test(self, draws: Mapping[str, SearchStrategy[Any]] | None = None) -> Callable[..., None]:
+        """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
+
+        Args:
+            draws: strategies that stand in for the property's own, by the name of the argument.
+        """
         function = self.function
         assert function is not None, f"{self.id} is not tested"
         if not self.strategies:
@@ -87,8 +91,9 @@ class Clause:
             drawn.update({name: arguments[name] for name in self.strategies})
             function(**arguments)
 
-        test = hypothesis.given(**self.strategies)(remembered)
-        for example in reversed(self.examples):
+        instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}
+        test = hypothesis.given(**{**self.strategies, **instead})(remembered)
+        for example in reversed(() if instead else self.examples):
             test = hypothesis.example(**example)(test)
         return test
 
@@ -142,6 +147,7 @@ def clause(
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        strategies = getattr(function, "strategies", {})
         made = Clause(
             id,
             sentence,
@@ -150,9 +156,9 @@ def clause(
             " ".join(quote.split()),
             since,
             until,
-            (needs,) if isinstance(needs, str) else tuple(needs),
+            (*_implied(strategies, needs), *((needs,) if isinstance(needs, str) else needs)),
             function,
-            getattr(function, "strategies", {}),
+            strategies,
             tuple(getattr(function, "examples", ())),
         )
         _add(made)
@@ -161,6 +167,19 @@ def clause(
         return test  # type: ignore[return-value]
 
     return register
+
+
+def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple[str, ...]:
+    """What follows from the arguments that a property draws.
+
+    One that draws a ``blueprint`` speaks of whatever module stands for it, so also of a wrapper's or of somebody's own;
+    any other makes modules itself. One that draws ``rows`` for the module to be called with compares the output with
+    the model's, unless it needs no more than an example of an input.
+    """
+    if "blueprint" not in strategies:
+        return ("construction",)
+    rows = any(name == "rows" or name.endswith("_rows") for name in strategies)
+    return ("computation",) if rows and "example" not in needs else ()
 
 
 def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:

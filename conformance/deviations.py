@@ -22,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 
 from conformance import blueprint as bp
 from conformance.contract import Clause
+from conformance.implementation import Implementation
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -60,6 +61,13 @@ class Deviation:
         except InvalidVersion:
             inside = not self.versions
         return inside and (not self.devices or device in self.devices)
+
+
+def beside(implementation: Implementation) -> Path | None:
+    """The deviation file beside the adapter, if there is one."""
+    module = sys.modules[type(implementation).__module__]
+    path = Path(module.__file__ or "").parent / "deviations" / f"{implementation.name}.toml"
+    return path if path.is_file() else None
 
 
 def read(path: Path, clauses: Mapping[str, Clause]) -> dict[str, list[Deviation]]:

@@ -10,7 +10,7 @@ from conformance.contract import Clause, arguments, drawn
 from conformance.implementation import Subject
 
 
-def explain(clause: Clause, again: str) -> str:
+def explain(clause: Clause, again: str = "") -> str:
     """The text of a failing clause, for the module that was built last (Hypothesis replays the smallest one last)."""
     parts = [
         f"{clause.id} ({clause.severity})",
@@ -27,5 +27,5 @@ def explain(clause: Clause, again: str) -> str:
     if clause.strategies:
         # A JSON string is a TOML string.
         parts += [f"as a deviation: witness = {json.dumps(arguments(clause, drawn), ensure_ascii=False)}"]
-    parts += [f"again: {again}"]
+    parts += [f"again: {again}"] if again else []
     return "\n".join(parts)

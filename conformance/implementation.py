@@ -18,11 +18,13 @@ An adapter that knows better says so in ``lacking``: ``{"autograd": "tensors hav
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import importlib.util
 import inspect
 import re
 import unittest
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -56,6 +58,10 @@ SEMANTIC = {
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
     "pickle.module": "a whole module can be pickled and saved",
+    "construction": "the suite may make modules of its own from the implementation's classes",
+    "computation": "the modules compute what the layers of that name are documented to compute",
+    "repr": "modules print as the classes of that name are documented to",
+    "example": "there is an input with which the modules can be called",
 }
 
 
@@ -69,6 +75,13 @@ class Implementation:
     lacking: dict[str, str] = {}
     #: Class names that differ from torch's, as repr prints them: {"ModuleList": "LayerList"}.
     class_names: dict[str, str] = {}
+    #: Strategies that stand in for those of every property, by the name of the argument.
+    draws: dict[str, Any] = {}
+
+    @property
+    def held_to_observed(self) -> bool:
+        """Whether it is held to what no documentation promises and PyTorch does: so is who claims a version of it."""
+        return self.contract_version is not None
 
     @property
     def version(self) -> str:
@@ -92,6 +105,10 @@ class Implementation:
     def device(self, tensor: Any) -> str:
         """Where the tensor lives: "cpu", "cuda", "meta"; an index is left out."""
         raise NotImplementedError
+
+    def move(self, thing: Any, device: str) -> Any:
+        """The tensor or module on that device."""
+        return thing if device == "cpu" else thing.to(device)
 
     def is_tensor(self, value: Any) -> bool:
         """Whether the value is a tensor (parameters are tensors too)."""
@@ -187,6 +204,18 @@ class Implementation:
 
     # --- building -------------------------------------------------------------------------------------------------
 
+    def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
+        """The blueprint of what is built where a property asks for this one: itself, but for wrappers."""
+        return blueprint
+
+    def finish(self, module: Any) -> Any:
+        """What takes the place of a built tree as a whole, holding its members under the same names; None for itself."""
+        return None
+
+    def example(self, rows: Any, device: str) -> tuple[Any, ...]:
+        """Positional arguments for a call of a built module: the drawn rows as one tensor."""
+        return (self.tensor(rows, "float32", device),)
+
     def make(self, tensor: bp.Tensor, device: str = "cpu") -> Any:
         """The tensor that a blueprint describes."""
         return self.tensor(tensor.values(), tensor.dtype, device, tensor.shape)
@@ -194,6 +223,18 @@ class Implementation:
     def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
         """Build the tree on that device."""
         return Subject(self, blueprint, device)
+
+    def registered(self, module: Any) -> Iterator[tuple[str, str, Any]]:
+        """(name, kind, object) of what is registered on this very module, read from where the framework keeps it and not
+        through the methods that are checked: parameters, then buffers, then modules, each in order. The kind is
+        "parameter", "buffer", "transient" for a buffer that is not persistent, or "module"."""
+        held = vars(module)
+        for name, thing in held["_parameters"].items():
+            yield name, "parameter", thing
+        for name, thing in held["_buffers"].items():
+            yield name, "transient" if name in held.get("_non_persistent_buffers_set", ()) else "buffer", thing
+        for name, thing in held["_modules"].items():
+            yield name, "module", thing
 
     def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
         """A new module of that kind; Sequential and ModuleList take their children with them, the others are filled."""
@@ -224,7 +265,7 @@ class Subject:
 
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
-        self.blueprint = implementation.restrict(blueprint)
+        self.blueprint = implementation.presented(implementation.restrict(blueprint))
         self.device = device
         self.model = model.of(self.blueprint)
         self.log: list[tuple[str, str]] = []
@@ -233,6 +274,10 @@ class Subject:
         self._paths: dict[int, str] = {}
         self._models = {module.path: module for module in self.model.modules()}
         self.module = self._module(self.blueprint, "")
+        finished = implementation.finish(self.module)
+        if finished is not None:
+            self.module = finished
+            self._adopt(self.blueprint, "", finished)
         for path, node in self.blueprint.walk():
             self[path].training = node.training
             for hook in node.hooks:
@@ -240,7 +285,9 @@ class Subject:
         Subject.latest = self
 
     def __getitem__(self, path: str) -> Any:
-        """The object that the builder registered at that path."""
+        """The object that the builder registered at that path; below a wrapper, also by its path in what is wrapped."""
+        if path not in self._objects and self.blueprint.kind == "Wrapper":
+            path = model.join(self.blueprint.children[-1][0], path)
         return self._objects[path]
 
     def path(self, thing: Any) -> str:
@@ -271,32 +318,48 @@ class Subject:
         return thing
 
     def _module(self, node: bp.Blueprint, path: str) -> Any:
-        implementation = self.implementation
-        made: dict[str, Any] = {}
-        for name, member in node.members:
-            here = model.join(path, name)
-            if isinstance(member, bp.Blueprint):
-                made[name] = self._module(member, here)
-            elif isinstance(member, bp.Shared):
-                made[name] = self._keep(here, self[member.path])
-            elif isinstance(member, bp.Parameter):
-                tensor = implementation.make(member, self.device)
-                made[name] = self._keep(here, implementation.parameter(tensor, member.differentiable))
-            elif isinstance(member, bp.Buffer):
-                made[name] = self._keep(here, implementation.make(member, self.device))
-            elif isinstance(member, bp.Attribute):
-                value = member.value
-                made[name] = self._keep(here, implementation.make(value) if isinstance(value, bp.Tensor) else value)
-            else:
-                made[name] = None
+        made = {name: self._member(member, model.join(path, name)) for name, member in node.members}
         expected = self._models[path]
         children = {name: made[name] for name, child in expected.modules_.items() if child is not None}
-        module = self._keep(path, implementation.module_for(node, children))
+        module = self._keep(path, self.implementation.module_for(node, children))
+        if node.kind == "Wrapper":
+            self._adopt(node, path, module)
+            return module
         for name, member in node.members:
             self._register_member(module, name, member, made[name], expected)
         if node.kind == "Chain":
             module.steps = [name for name, child in expected.modules_.items() if child is not None]
         return module
+
+    def _member(self, member: Any, path: str) -> Any:
+        """What stands under that path: a module, a parameter, a tensor, a plain value, or None."""
+        implementation = self.implementation
+        if isinstance(member, bp.Blueprint):
+            return self._module(member, path)
+        if isinstance(member, bp.Shared):
+            return self._keep(path, self[member.path])
+        if isinstance(member, bp.Parameter):
+            tensor = implementation.make(member, self.device)
+            return self._keep(path, implementation.parameter(tensor, member.differentiable))
+        if isinstance(member, bp.Buffer):
+            return self._keep(path, implementation.make(member, self.device))
+        if isinstance(member, bp.Attribute):
+            value = member.value
+            return self._keep(path, implementation.make(value) if isinstance(value, bp.Tensor) else value)
+        return None
+
+    def _adopt(self, node: bp.Blueprint, path: str, module: Any) -> None:
+        """Take the module, and what it holds under the names of the blueprint, for what was built: whoever made the
+        module may have put copies in place of what it was given."""
+        if not path:
+            self._objects, self._paths = {}, {}
+        self._keep(path, module)
+        for name, member in node.members:
+            held = getattr(module, name)
+            if isinstance(member, bp.Blueprint):
+                self._adopt(member, model.join(path, name), held)
+            elif not isinstance(member, bp.Empty):
+                self._keep(model.join(path, name), held)
 
     def _register_member(self, module: Any, name: str, member: Any, made: Any, expected: model.ModuleModel) -> None:
         implementation, kind = self.implementation, expected.kind
@@ -392,6 +455,9 @@ def accepts(function: Any, argument: str) -> bool:
 #: What an adapter cannot do without.
 REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", "write")
 
+#: Where an installed package offers adapters: entry points of this group, named as --implementation takes them.
+GROUP = "conformance.implementations"
+
 OURS = {
     "torch": "conformance.implementations.torch:implementation",
     "reference": "conformance.implementations.reference:implementation",
@@ -399,17 +465,27 @@ OURS = {
 }
 
 
+def known() -> dict[str, str]:
+    """Where the adapter of each name is: ours, and those of installed packages."""
+    offered = importlib.metadata.entry_points(group=GROUP)
+    return {**{each.name: each.value for each in offered}, **OURS}
+
+
 def find(name: str) -> Implementation:
-    """The implementation of that name: one of ours, or "package.module:attribute".
+    """The implementation of that name: a known one, "package.module:attribute", or "package.module" for the attribute
+    ``implementation`` of it.
 
     Raises:
         AdapterError: there is none, it cannot be imported, or it is no Implementation.
     """
-    target = OURS.get(name, name)
+    names = known()
+    target = names.get(name, name)
     module_name, separator, attribute = target.partition(":")
-    if not separator or not module_name or not attribute or module_name.startswith("."):
+    if not separator and ("." in module_name.strip(".") or _importable(module_name)):
+        attribute = "implementation"
+    if not module_name or not attribute or module_name.startswith("."):
         raise AdapterError(
-            f"unknown implementation {name!r}: give one of {', '.join(sorted(OURS))}, or package.module:attribute"
+            f"unknown implementation {name!r}: give one of {', '.join(sorted(names))}, or package.module:attribute"
         )
     try:
         module = importlib.import_module(module_name)
@@ -430,6 +506,10 @@ def find(name: str) -> Implementation:
         )
     _check(name, found)
     return found
+
+
+def _importable(name: str) -> bool:
+    return name.isidentifier() and importlib.util.find_spec(name) is not None
 
 
 def _check(name: str, found: Implementation) -> None:

@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
         implementation = find(_name(config))
         clauses = contract.load()
         own = config.getoption("--deviations")
-        path = Path(own) if own else _beside(implementation)
+        path = Path(own) if own else deviations.beside(implementation)
         config.stash[DEVIATIONS] = deviations.read(path, clauses) if path else {}
     except (AdapterError, contract.ContractError, deviations.DeviationError) as error:
         raise pytest.UsageError(str(error)) from None
@@ -78,15 +78,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def _name(config: pytest.Config) -> str:
     """The implementation asked for, as it was asked for."""
     return config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
-
-
-def _beside(implementation: Implementation) -> Path | None:
-    """The deviation file beside the adapter, if there is one."""
-    import sys
-
-    module = sys.modules[type(implementation).__module__]
-    path = Path(module.__file__ or "").parent / "deviations" / f"{implementation.name}.toml"
-    return path if path.is_file() else None
 
 
 def _devices(config: pytest.Config) -> tuple[str, ...]:

@@ -305,7 +305,7 @@ def _compute(module: ModuleModel, rows: Rows, log: list[tuple[str, str]]) -> Row
         ]
     if module.kind == "ReLU":
         return [[max(x, 0.0) for x in row] for row in rows]
-    if module.kind in ("Chain", "Sequential"):
+    if module.kind in ("Chain", "Sequential", "Wrapper"):
         for child in module.modules_.values():
             if child is not None:
                 rows = _run(child, rows, log)

@@ -412,17 +412,17 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     "Reset gradients of all model parameters.",
     needs="autograd",
 )
-@given(blueprint=linears(), first=rows(), second=rows(), reset=st.booleans())
+@given(blueprint=linears(), first_rows=rows(), second_rows=rows(), reset=st.booleans())
 def test_after_zero_grad_gradients_are_those_of_the_next_pass_alone(
-    implementation, device, blueprint, first, second, reset
+    implementation, device, blueprint, first_rows, second_rows, reset
 ):
     """Gradients add up over backward passes; after zero_grad() they are those of the passes since."""
     subject = implementation.build(blueprint, device)
-    for batch in (first, second):
+    for batch in (first_rows, second_rows):
         if reset:
             subject.module.zero_grad()
         implementation.backward(subject.module(implementation.tensor(batch, device=device)))
-    last, before = (backward(subject.model, batch).grads for batch in (second, first))
+    last, before = (backward(subject.model, batch).grads for batch in (second_rows, first_rows))
     for path in subject.model.tensors():
         expected = (
             flat(last[path]) if reset else [a + b for a, b in zip(flat(last[path]), flat(before[path]), strict=True)]

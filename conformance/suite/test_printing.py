@@ -27,6 +27,7 @@ TREES = blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=False, a
     "0 -> Sequential( (0): Linear(in_features=2, out_features=2, bias=True) "
     "(1): Linear(in_features=2, out_features=2, bias=True) )",
     severity=RECOMMENDED,
+    needs="repr",
 )
 @given(blueprint=TREES)
 def test_repr_shows_one_indented_line_per_child(implementation, device, blueprint):
