@@ -284,11 +284,18 @@ class Subject:
                 self.handles[hook.name] = self.register(hook, self[path])
         Subject.latest = self
 
+    @property
+    def below(self) -> str:
+        """The path of the module that a property's blueprint describes: "", or where the wrapper holds it."""
+        return self.blueprint.children[-1][0] if self.blueprint.kind == "Wrapper" else ""
+
+    def key(self, path: str) -> str:
+        """The name in the whole tree of what has that name in the property's blueprint."""
+        return f"{self.below}.{path}" if self.below else path
+
     def __getitem__(self, path: str) -> Any:
         """The object that the builder registered at that path; below a wrapper, also by its path in what is wrapped."""
-        if path not in self._objects and self.blueprint.kind == "Wrapper":
-            path = model.join(self.blueprint.children[-1][0], path)
-        return self._objects[path]
+        return self._objects[path if path in self._objects else self.key(path)]
 
     def path(self, thing: Any) -> str:
         """The path at which the builder first registered the object; a sentence if it is none of its objects."""
@@ -324,6 +331,9 @@ class Subject:
         module = self._keep(path, self.implementation.module_for(node, children))
         if node.kind == "Wrapper":
             self._adopt(node, path, module)
+            for name, member in node.members:
+                if isinstance(member, bp.Tensor):
+                    self.implementation.write(self[name], member.values())
             return module
         for name, member in node.members:
             self._register_member(module, name, member, made[name], expected)

@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance import blueprint as bp
 from conformance.implementation import Implementation
-from conformance.transform import moved
+from conformance.transform import extended, moved
 
 
 class Wrapping(Implementation):
@@ -25,6 +25,8 @@ class Wrapping(Implementation):
 
     child: str | None = "module"
     own: dict[str, bp.Member] = {}
+    #: Members that every wrapped module is given, for a wrapper that refuses modules without any.
+    given: dict[str, bp.Member] = {}
 
     def wrap(self, module: Any) -> Any:
         """The wrapper round that module."""
@@ -33,7 +35,7 @@ class Wrapping(Implementation):
     def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         if self.child is None or blueprint.kind == "Wrapper":
             return blueprint
-        return bp.Wrapper({**self.own, self.child: moved(blueprint, self.child)})
+        return bp.Wrapper({**self.own, self.child: moved(extended(blueprint, **self.given), self.child)})
 
     def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
         if node.kind == "Wrapper":

@@ -186,7 +186,7 @@ def test_a_state_dict_follows_the_module_and_its_deep_copy_does_not(implementati
     snapshot = copy.deepcopy(state)
     other = bp.Tensor(parameter.shape, "float32", parameter.fill + 1)
     implementation.write(subject["own"], other.values())
-    assert implementation.read(state["own"]) == reading(other)
+    assert implementation.read(state[subject.key("own")]) == reading(other)
     assert {key: implementation.read(value) for key, value in snapshot.items()} == state_readings(subject.model)
 
 

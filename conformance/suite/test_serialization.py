@@ -162,7 +162,7 @@ def test_writing_into_the_module_or_a_loaded_tensor_reaches_no_other_copy(implem
     other = bp.Tensor(parameter.shape, "float32", parameter.fill + 1).values()
     implementation.write(subject["own"], other)
     second = loaded(implementation.load, content)
-    implementation.write(first["own"], other)
+    implementation.write(first[subject.key("own")], other)
     assert implementation.readings(second) == state_readings(subject.model)
 
 

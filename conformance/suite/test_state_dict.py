@@ -137,7 +137,7 @@ def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, devic
     state = subject.module.state_dict()
     for key in chosen(state, which):
         state[key] = implementation.make(bp.Tensor((2,), fill=fill), device)
-    state["absent"] = state.pop("own")
+    state["absent"] = state.pop(subject.key("own"))
     assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
     observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
     assert observed == readings(subject.model.state())
@@ -199,7 +199,7 @@ def test_destination_is_updated_and_returned(implementation, device, blueprint, 
     d."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
     stale = implementation.make(bp.Tensor((7,)), device)
-    destination = (OrderedDict if ordered else dict)(absent="kept", own=stale)
+    destination = (OrderedDict if ordered else dict)({"absent": "kept", subject.key("own"): stale})
     assert subject.module.state_dict(destination=destination) is destination
     assert destination.pop("absent") == "kept"
     assert {key: implementation.read(value) for key, value in destination.items()} == readings(subject.model.state())
