@@ -149,8 +149,7 @@ def _checks(
             raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
     subject = given(base, case.factory, case.example)
     subject.name = case.name or subject.name
-    path = deviations.beside(base)
-    inherited = deviations.read(path, contract.CLAUSES) if path else {}
+    inherited = deviations.of(base, contract.CLAUSES)
     settings = _settings(profile)
     return [
         _Check(case, clause, subject, device, settings, tuple(inherited.get(clause.id, ())))

@@ -75,6 +75,8 @@ class Implementation:
     lacking: dict[str, str] = {}
     #: Class names that differ from torch's, as repr prints them: {"ModuleList": "LayerList"}.
     class_names: dict[str, str] = {}
+    #: The implementation on which this one builds, whose recorded deviations are therefore its own as well.
+    inherits: str = ""
     #: Strategies that stand in for those of every property, by the name of the argument.
     draws: dict[str, Any] = {}
 

@@ -55,8 +55,9 @@ def pytest_configure(config: pytest.Config) -> None:
         implementation = find(_name(config))
         clauses = contract.load()
         own = config.getoption("--deviations")
-        path = Path(own) if own else deviations.beside(implementation)
-        config.stash[DEVIATIONS] = deviations.read(path, clauses) if path else {}
+        config.stash[DEVIATIONS] = (
+            deviations.read(Path(own), clauses) if own else deviations.of(implementation, clauses)
+        )
     except (AdapterError, contract.ContractError, deviations.DeviationError) as error:
         raise pytest.UsageError(str(error)) from None
     for device in config.getoption("--device") or ():

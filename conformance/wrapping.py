@@ -35,7 +35,8 @@ class Wrapping(Implementation):
     def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         if self.child is None or blueprint.kind == "Wrapper":
             return blueprint
-        return bp.Wrapper({**self.own, self.child: moved(extended(blueprint, **self.given), self.child)})
+        below = moved(extended(blueprint, **self.given), self.child)
+        return bp.Wrapper({**self.own, self.child: below}, training=blueprint.training)
 
     def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
         if node.kind == "Wrapper":

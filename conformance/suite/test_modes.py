@@ -274,9 +274,8 @@ def test_gradients_are_the_same_in_either_mode(implementation, device, blueprint
     subject = implementation.build(blueprint, device)
     subject.module.train(mode)
     implementation.backward(subject.module(implementation.tensor(rows, device=device)))
-    expected = backward(subject.model, rows).grads
-    for path in subject.model.tensors():
-        assert implementation.read(implementation.grad(subject[path])).flat == approximately(expected[path]), path
+    for path, expected in backward(subject.model, rows).of_parameters().items():
+        assert implementation.read(implementation.grad(subject[path])).flat == approximately(expected), path
 
 
 @clause(
@@ -350,14 +349,14 @@ def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, 
     subject[layer.path].requires_grad_(False)
     x = implementation.parameter(implementation.tensor(rows, device=device))
     implementation.backward(subject.module(x))
-    expected, frozen = backward(subject.model, rows).grads, {path for _, path in layer.named_parameters()}
-    assert implementation.read(implementation.grad(x)).flat == approximately(expected["input"])
-    for path in subject.model.tensors():
+    result, frozen = backward(subject.model, rows), {path for _, path in layer.named_parameters()}
+    assert implementation.read(implementation.grad(x)).flat == approximately(result.grads["input"])
+    for path, expected in result.of_parameters().items():
         grad = implementation.grad(subject[path])
         if path in frozen:
             assert grad is None, path
         else:
-            assert implementation.read(grad).flat == approximately(expected[path]), path
+            assert implementation.read(grad).flat == approximately(expected), path
 
 
 @clause(
@@ -395,7 +394,7 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     subject = implementation.build(blueprint, device)
     layer = list(subject.model.modules_.values())[place % len(subject.model.modules_)]
     implementation.backward(subject[layer.path](implementation.tensor(rows, device=device)))
-    reached = {path for _, path in layer.named_parameters()}
+    reached = backward(layer, rows).of_parameters()
     subject.module.zero_grad(set_to_none=False)
     for path, tensor in subject.model.tensors().items():
         grad = implementation.grad(subject[path])
@@ -422,8 +421,8 @@ def test_after_zero_grad_gradients_are_those_of_the_next_pass_alone(
         if reset:
             subject.module.zero_grad()
         implementation.backward(subject.module(implementation.tensor(batch, device=device)))
-    last, before = (backward(subject.model, batch).grads for batch in (second_rows, first_rows))
-    for path in subject.model.tensors():
+    last, before = (backward(subject.model, batch).of_parameters() for batch in (second_rows, first_rows))
+    for path in last:
         expected = (
             flat(last[path]) if reset else [a + b for a, b in zip(flat(last[path]), flat(before[path]), strict=True)]
         )

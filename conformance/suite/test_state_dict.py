@@ -98,9 +98,9 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     subject = implementation.build(extended(blueprint, **slots, **tensors), device)
     expected = {key for key, _ in subject.model.state_dict()}
     assert set(subject.module.state_dict()) == expected
-    subject.module.own_parameter = None
-    subject.module.own_buffer = None
-    assert set(subject.module.state_dict()) == expected - {"own_parameter", "own_buffer"}
+    subject[subject.below].own_parameter = None
+    subject[subject.below].own_buffer = None
+    assert set(subject.module.state_dict()) == expected - {subject.key("own_parameter"), subject.key("own_buffer")}
 
 
 @clause(
