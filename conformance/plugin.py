@@ -18,6 +18,8 @@ from conformance.report import Run, write
 DEVICES = deviations.DEVICES
 #: What a report tells of a failure or deviation besides its reason; each travels as a user property of that name.
 SHOWN = ("link", "witness", "observed", "expected", "script")
+#: The reason of a case in which the implementation took its process with it; the worker is replaced, the run goes on.
+KILLED = "kills the process"
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
 DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
@@ -183,10 +185,16 @@ class _Collector:
 
     def __init__(self, run: Run):
         self.run = run
+        self.tests = {clause.function.__name__: clause.id for clause in run.clauses.values() if clause.function}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One record per clause and device, from the phase that decided it."""
         properties = {name: str(value) for name, value in report.user_properties}
+        if report.when == "???":  # pytest-xdist on behalf of a worker that died
+            test, _, device = report.nodeid.rpartition("::")[2].rstrip("]").partition("[")
+            if test in self.tests:
+                self.run.add(Record(self.tests[test], device, "failed", KILLED))
+            return
         if "clause" in properties and (report.when == "call" or report.outcome != "passed"):
             outcome, reason = _outcome(report, properties.get("outcome", "skipped"))
             shown = {name: properties[name] for name in SHOWN if name in properties}
