@@ -474,6 +474,10 @@ OURS = {
     "torch": "conformance.implementations.torch:implementation",
     "reference": "conformance.implementations.reference:implementation",
     "paddle": "conformance.implementations.paddle:implementation",
+    **{
+        name: f"conformance.implementations.torch_wrappers:{name}"
+        for name in ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+    },
 }
 
 

@@ -336,6 +336,7 @@ def test_without_strict_the_given_entries_are_loaded_and_the_rest_stays(
     "load_state_dict/partial-transfer-between-trees",
     LOAD,
     "whether to strictly enforce that the keys in :attr:`state_dict` match the keys returned",
+    needs="construction",
 )
 @given(blueprint=blueprints(), common=blueprints(), other=blueprints())
 def test_two_different_trees_share_the_entries_of_equal_name(implementation, device, blueprint, common, other):
