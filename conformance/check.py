@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import hypothesis
 import pytest
 
+from conformance.blueprint import NameTaken
 from conformance.contract import Clause, Severity, arguments, drawn
 from conformance.deviations import Deviation
 from conformance.implementation import Absent, Implementation, Subject, find
@@ -54,6 +55,8 @@ def obstacle(clause: Clause, implementation: Implementation, device: str) -> tup
     for capability in clause.needs:
         if reason := implementation.lacks(capability):
             return "skipped", f"capability {capability}: {reason}"
+    if reason := implementation.declines(clause.strategies):
+        return "skipped", f"the clause {reason}"
     return None
 
 
@@ -161,6 +164,8 @@ def verdict(
         return record("passed"), None
     except Absent as absent:
         return record("skipped", f"capability {absent.capability}: {absent.reason}"), None
+    except NameTaken as taken:
+        return record("skipped", str(taken)), None
     except StaleDeviation as stale:
         return record("failed", str(stale)), None
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception

@@ -147,8 +147,7 @@ def _checks(
     for id in case.known:
         if id not in contract.CLAUSES:
             raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
-    subject = given(base, case.factory, case.example)
-    subject.name = case.name or subject.name
+    subject = given(base, case.factory, case.example, case.name)
     inherited = deviations.of(base, contract.CLAUSES)
     settings = _settings(profile)
     return [

@@ -199,6 +199,10 @@ class Implementation:
             return f"{self.name} {self.version} has no dtype {dtype} ({type(error).__name__})"
         return None
 
+    def declines(self, strategies: Mapping[str, Any]) -> str | None:
+        """Why what it builds is nothing that a property with these strategies speaks of; None if it is."""
+        return None
+
     def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         """The blueprint without what the implementation lacks: other dtypes, kinds and flags take their place."""
         missing = _missing_features(self)

@@ -11,6 +11,8 @@ FLOATING = ("float32", "float64", "float16", "bfloat16")
 
 def extended(blueprint: bp.Blueprint, **members: bp.Member) -> bp.Blueprint:
     """The blueprint with further members at its end; their names must be ones that no strategy draws."""
+    for name in members.keys() & dict(blueprint.members).keys():
+        raise bp.NameTaken(f"the module has a member {name!r} of its own, where this clause would add one")
     return blueprint.replace(members=(*blueprint.members, *members.items()))
 
 

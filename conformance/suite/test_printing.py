@@ -121,6 +121,7 @@ def test_repr_never_raises_and_changes_nothing(implementation, device, blueprint
     "torch.nn.Module.named_children",
     "yielding both the name of the module as well as the module itself",
     severity=RECOMMENDED,
+    needs="repr",
 )
 @given(blueprint=blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=True))
 def test_repr_names_every_child(implementation, device, blueprint):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from conformance.implementation import Implementation
 from conformance.model import Rows
-from conformance.model.files import mapped
 
 
 def flat(rows: Rows) -> list[float]:
@@ -24,10 +24,17 @@ def approximately(rows: Rows) -> Any:
 
 def outcome(implementation: Implementation, output: Any) -> list[Any]:
     """What a call returned: of each tensor in it the shape, the dtype and the numbers, equal but for rounding."""
-    found: list[Any] = []
-    mapped(output, found.append)
-    readings = [implementation.read(value) for value in found if implementation.is_tensor(value)]
+    readings = [implementation.read(value) for value in tensors(implementation, output)]
     return [(shape, dtype, Nearly(numbers)) for shape, dtype, numbers in readings]
+
+
+def tensors(implementation: Implementation, output: Any) -> Iterator[Any]:
+    """The tensors in what a call returned, in order."""
+    if implementation.is_tensor(output):
+        yield output
+    elif isinstance(output, (list, tuple, Mapping)):
+        for item in output.values() if isinstance(output, Mapping) else output:
+            yield from tensors(implementation, item)
 
 
 class Nearly(tuple[Any, ...]):
@@ -41,8 +48,6 @@ class Nearly(tuple[Any, ...]):
 
 def differentiate(implementation: Implementation, output: Any) -> None:
     """Run the backward pass from the first tensor of the output that has one."""
-    found: list[Any] = []
-    mapped(output, found.append)
-    for value in found:
-        if implementation.is_tensor(value) and implementation.requires_grad(value):
+    for value in tensors(implementation, output):
+        if implementation.requires_grad(value):
             return implementation.backward(value)
