@@ -69,7 +69,6 @@ class Paddle(Implementation):
         "save.legacy": "paddle.save has one format",
         "save.device_tag": "files written by paddle.save hold no device",
         "source": "failing trees are shown as PyTorch code, which paddle cannot run unchanged",
-        "Module.get_extra_state": "state_dict() never calls get_extra_state()",
         "load(map_location)": "paddle.load takes any keyword, and refuses map_location",
         "load(weights_only)": "paddle.load takes any keyword, and refuses weights_only",
         "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",
