@@ -147,7 +147,7 @@ def test_a_sequential_runs_the_modules_that_edits_have_left_in_order(implementat
     "sequential/members-are-registered",
     "torch.nn.Sequential",
     "performing a transformation on the ``Sequential`` applies to each of the modules it stores",
-    needs="Sequential",
+    needs=("Sequential", "Module.requires_grad_"),
 )
 @given(members=entries())
 def test_what_is_done_to_a_sequential_is_done_to_each_of_its_modules(implementation, device, members):
