@@ -414,6 +414,8 @@ OURS = {
     "reference": "conformance.implementations.reference:implementation",
     "paddle": "conformance.implementations.paddle:implementation",
     "oneflow": "conformance.implementations.oneflow:implementation",
+    "mindtorch": "conformance.implementations.mindtorch:implementation",
+    "mindspore": "conformance.implementations.mindspore:implementation",
 }
 
 
