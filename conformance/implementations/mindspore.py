@@ -15,7 +15,7 @@ from conformance import blueprint as bp
 from conformance import chain, model
 from conformance.implementation import Implementation, Reading
 
-_DTYPES = {name: getattr(mindspore, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "complex64")}
+_DTYPES = {name: getattr(mindspore, name) for name in bp.DTYPES if name != "bool"}
 _DTYPES["bool"] = mindspore.bool_
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
@@ -86,7 +86,8 @@ class ModuleList(Module, nn.CellList):
 
     def __getitem__(self, index: Any) -> Any:
         found = super().__getitem__(index)
-        return type(self)(list(found)) if isinstance(index, slice) else found  # a slice is a CellList, without our names
+        # A slice is a CellList, without torch's names.
+        return type(self)(list(found)) if isinstance(index, slice) else found
 
 
 class ModuleDict(Module, nn.CellDict):

@@ -13,7 +13,7 @@ from conformance import blueprint as bp
 from conformance import chain
 from conformance.implementation import Implementation, Reading, Subject
 
-_DTYPES = {name: getattr(mindtorch, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "complex64")}
+_DTYPES = {name: getattr(mindtorch, name) for name in bp.DTYPES if name != "bool"}
 _DTYPES["bool"] = mindtorch.bool
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
