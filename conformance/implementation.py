@@ -491,15 +491,11 @@ REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", 
 #: Where an installed package offers adapters: entry points of this group, named as --implementation takes them.
 GROUP = "conformance.implementations"
 
+_OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
+_WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
 OURS = {
-    "torch": "conformance.implementations.torch:implementation",
-    "reference": "conformance.implementations.reference:implementation",
-    "paddle": "conformance.implementations.paddle:implementation",
-    **{
-        name: f"conformance.implementations.torch_wrappers:{name}"
-        for name in ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
-    },
-    "oneflow": "conformance.implementations.oneflow:implementation",
+    **{name: f"conformance.implementations.{name}:implementation" for name in _OWN},
+    **{name: f"conformance.implementations.torch_wrappers:{name}" for name in _WRAPPERS},
 }
 
 

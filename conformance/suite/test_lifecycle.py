@@ -184,6 +184,7 @@ class Lifecycle(RuleBasedStateMachine):
         module = self.real[self.root]
         module.load_state_dict(copy.deepcopy(module.state_dict()))
 
+    @precondition(lambda self: self.implementation.lacks("save") is None)
     @rule()
     def save_and_load_the_state(self):
         file = io.BytesIO()
@@ -195,6 +196,7 @@ class Lifecycle(RuleBasedStateMachine):
     def continue_with_a_deep_copy(self):
         self.adopt(copy.deepcopy(self.real[self.root]))
 
+    @precondition(lambda self: self.implementation.lacks("pickle.module") is None)
     @rule()
     def continue_with_a_pickled_copy(self):
         self.adopt(pickle.loads(pickle.dumps(self.real[self.root])))
