@@ -136,6 +136,7 @@ def clause(
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        function = _skipping(function)
         made = Clause(
             id,
             sentence,
@@ -155,6 +156,23 @@ def clause(
         return test  # type: ignore[return-value]
 
     return register
+
+
+def _skipping(function: Property) -> Property:
+    """The property, skipped instead of failed where it asks for a name of the contract that the implementation lacks."""
+
+    @functools.wraps(function)
+    def asked(**arguments: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            function(**arguments)
+        except (AttributeError, TypeError) as error:
+            absent = arguments["implementation"].absent(error)
+            if absent is None:
+                raise
+            raise absent from error
+
+    return asked  # type: ignore[return-value]
 
 
 def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:

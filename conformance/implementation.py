@@ -22,7 +22,7 @@ import inspect
 import re
 import unittest
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -55,6 +55,8 @@ SEMANTIC = {
     "save.zip": "save() writes a zip archive by default",
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
+    "write": "the elements of a tensor can be overwritten in place; where they cannot, other tensors take their place",
+    "deepcopy": "copy.deepcopy() copies modules and tensors",
     "pickle.module": "a whole module can be pickled and saved",
 }
 
@@ -132,6 +134,10 @@ class Implementation:
         else:
             module.register_buffer(name, tensor, persistent=False)
 
+    def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
+        """Give a tree that is being built a buffer; for frameworks that have no ``register_buffer``."""
+        self.register_buffer(module, name, tensor, persistent)
+
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""
         return None if device == "cpu" else f"{self.name} has no device {device!r}"
@@ -151,9 +157,9 @@ class Implementation:
         """None where the implementation has the capability, else one sentence that says what is missing."""
         if capability in self.lacking:
             return f"{self.name} {self.version}: {self.lacking[capability]}"
-        if capability in SEMANTIC:
-            return None
         area, _, rest = capability.partition(".")
+        if capability in SEMANTIC or area == "tree":
+            return None
         if area == "device":
             return self.unavailable(rest)
         if area == "dtype":
@@ -166,7 +172,8 @@ class Implementation:
             found = getattr(self, name)
         except Absent as absent:
             return absent.reason
-        if method and not hasattr(found, method):
+        # What every Python object has (__repr__, __eq__) is no method of this class.
+        if method and getattr(found, method, None) is getattr(object, method, None):
             return f"{self.name} {self.version} has no {name}.{method}"
         found = getattr(found, method) if method else found
         if argument and not accepts(found, argument):
@@ -178,6 +185,20 @@ class Implementation:
             self.tensor([1], dtype)
         except Exception as error:
             return f"{self.name} {self.version} has no dtype {dtype} ({type(error).__name__})"
+        return None
+
+    def absent(self, error: AttributeError | TypeError) -> Absent | None:
+        """The capability for want of which a property failed, if the error says that there is no such name or argument.
+
+        Only what the contract gives that class counts, which the reference implementation knows: anything else that is
+        missing, such as a parameter that was not registered, is a failure.
+        """
+        if isinstance(error, Absent):
+            return error
+        for kind, name, argument in _asked(self, error):
+            capability = f"{kind}.{name}({argument})" if argument else f"{kind}.{name}"
+            if reason := self.lacks(capability):
+                return Absent(capability, reason)
         return None
 
     def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
@@ -257,7 +278,10 @@ class Subject:
 
     def readings(self) -> dict[str, Reading]:
         """What every parameter and buffer object holds now, by path."""
-        return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        if self.implementation.lacks("write") is None:
+            return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        named = dict(self.module.named_buffers(remove_duplicate=False))
+        return {path: self.implementation.read(named[path]) for path in self.model.tensors()}
 
     def expected_readings(self) -> dict[str, Reading]:
         """What they hold by the blueprint."""
@@ -315,7 +339,7 @@ class Subject:
             if kind in bp.LAYERS:
                 setattr(module, name, made)
             else:
-                implementation.register_buffer(module, name, made, name not in expected.transient)
+                implementation.place_buffer(module, name, made, name not in expected.transient)
         elif kind == "ParameterList":
             module.append(made)
         elif kind == "ParameterDict":
@@ -341,15 +365,46 @@ class Subject:
         return getattr(module, f"register_{hook.kind}_hook")(record, **options)
 
 
+# --- what a failed property asked for -------------------------------------------------------------------------------
+
+_UNEXPECTED = re.compile(r"\w+\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
+    """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
+    from conformance import reference
+
+    if isinstance(error, AttributeError):
+        name, argument, owner = error.name or "_", "", error.obj
+    else:
+        found = _UNEXPECTED.search(str(error))
+        name, argument = found.groups() if found else ("_", "")
+    if name.startswith("_"):
+        return
+    for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
+        promised = getattr(getattr(reference, kind), name, None)
+        own = getattr(implementation, kind, None)
+        if promised is None or own is None:
+            continue
+        if argument:
+            if argument in inspect.signature(promised).parameters:
+                yield kind, name, argument
+        elif isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
+            yield kind, name, ""
+
+
 # --- features a blueprint may use ----------------------------------------------------------------------------------
+
+
+#: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
+#: registered as None, tensors without dimensions, tensors as plain attributes.
+TREE = ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d", "tensor_attribute")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
-    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + [*bp.CONTAINERS, *bp.LAYERS]
-    features += [
-        f"tree.{feature}" for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
-    ]
+    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
+    features += [f"tree.{feature}" for feature in TREE]
     return frozenset(
         feature
         for feature in features
@@ -361,14 +416,20 @@ def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprin
     def change(member: Any) -> Any:
         if isinstance(member, bp.Empty):
             return None if f"tree.empty_{member.kind}" in missing else member
-        if isinstance(member, bp.Blueprint):
-            return member.replace(kind="Module") if member.kind in missing and member.kind in bp.CONTAINERS else member
-        if isinstance(member, bp.Tensor) and not isinstance(member, bp.Attribute):
+        if isinstance(member, bp.Attribute):
+            return None if isinstance(member.value, bp.Tensor) and "tree.tensor_attribute" in missing else member
+        if isinstance(member, bp.Blueprint) and member.kind in missing:
+            # A layer becomes a module that holds the same and gives back what it is called with.
+            layer = member.kind in bp.LAYERS
+            return member.replace(kind="Chain", arguments=()) if layer else member.replace(kind="Module")
+        if isinstance(member, bp.Tensor):
             dtype = "float32" if f"dtype.{member.dtype}" in missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
-            if isinstance(member, bp.Parameter):
+            if isinstance(member, bp.Parameter) and "Parameter" not in missing:
                 return bp.Parameter(**fields, requires_grad=member.requires_grad)
+            if isinstance(member, bp.Parameter):
+                return bp.Buffer(**fields)
             if isinstance(member, bp.Buffer):
                 return bp.Buffer(**fields, persistent=member.persistent or "tree.transient" in missing)
         if isinstance(member, bp.Shared) and not member.persistent and "tree.transient" in missing:
@@ -396,6 +457,7 @@ OURS = {
     "torch": "conformance.implementations.torch:implementation",
     "reference": "conformance.implementations.reference:implementation",
     "paddle": "conformance.implementations.paddle:implementation",
+    "candle": "conformance.implementations.candle:implementation",
 }
 
 
