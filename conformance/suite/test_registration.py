@@ -62,6 +62,7 @@ def test_assigning_a_module_registers_it_with_all_it_holds(implementation, devic
     "registration/plain-tensor-is-not-registered",
     "torch.nn.Parameter",
     "Assigning a Tensor doesn't have such effect.",
+    needs="tree.tensor_attribute",
 )
 @given(pieces=pieces(), name=names())
 def test_assigning_a_plain_tensor_registers_nothing(implementation, device, pieces, name):
@@ -262,6 +263,7 @@ def test_a_buffer_takes_over_the_name_of_a_plain_attribute(implementation, devic
     "registration/parameter-over-a-class-attribute",
     "torch.nn.Parameter",
     "assigned as Module attributes they are automatically added to the list of its parameters",
+    needs="Parameter",
 )
 @given(pieces=pieces(), default=values(), name=names())
 def test_a_parameter_hides_a_class_attribute(implementation, device, pieces, default, name):
@@ -1063,6 +1065,7 @@ def test_a_buffer_is_a_tensor_and_no_parameter(implementation, device, pieces):
     MODULES_NOTE,
     "Parameter containing: tensor(",
     severity=RECOMMENDED,
+    needs="Parameter",
 )
 @given(parameter=parameters())
 def test_the_text_of_a_parameter_begins_with_parameter_containing(implementation, device, parameter):
@@ -1116,6 +1119,7 @@ def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implem
     "torch.nn.Parameter",
     "Parameters are :class:`~torch.Tensor` subclasses",
     severity=RECOMMENDED,
+    needs=("Parameter", "deepcopy", "tree.tensor_attribute"),
 )
 @given(pieces=pieces(), kind=st.sampled_from(("tensor", "parameter")), value=values())
 def test_a_deep_copy_of_a_parameter_keeps_its_attributes_as_that_of_a_tensor(
