@@ -134,6 +134,10 @@ class Implementation:
         else:
             module.register_buffer(name, tensor, persistent=False)
 
+    def place_member(self, module: Any, name: str, tensor: Any) -> None:
+        """Put the tensor in the place of a layer's own parameter or buffer of that name."""
+        setattr(module, name, tensor)
+
     def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
         """Give a tree that is being built a buffer; for frameworks that have no ``register_buffer``."""
         self.register_buffer(module, name, tensor, persistent)
@@ -255,7 +259,8 @@ class Subject:
         self._models = {module.path: module for module in self.model.modules()}
         self.module = self._module(self.blueprint, "")
         for path, node in self.blueprint.walk():
-            self[path].training = node.training
+            if "tree.mode" not in implementation.lacking:
+                self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
         Subject.latest = self
@@ -324,6 +329,7 @@ class Subject:
 
     def _register_member(self, module: Any, name: str, member: Any, made: Any, expected: model.ModuleModel) -> None:
         implementation, kind = self.implementation, expected.kind
+        assigns = implementation.lacks("Module.__setattr__") is None
         if isinstance(member, bp.Attribute):
             setattr(module, name, made)
         elif name in expected.modules_:
@@ -331,22 +337,25 @@ class Subject:
                 return  # the constructor has taken it
             if kind == "ModuleDict" and made is not None:
                 module[name] = made
-            elif name.isidentifier() and made is not None:
+            elif name.isidentifier() and made is not None and assigns:
                 setattr(module, name, made)
             else:
                 module.add_module(name, made)
         elif name in expected.buffers_:
             if kind in bp.LAYERS:
-                setattr(module, name, made)
+                implementation.place_member(module, name, made)
             else:
                 implementation.place_buffer(module, name, made, name not in expected.transient)
         elif kind == "ParameterList":
             module.append(made)
         elif kind == "ParameterDict":
             module[name] = made
-        elif name.isidentifier() and made is not None:
+        elif kind in bp.LAYERS:
+            if made is not None:
+                implementation.place_member(module, name, made)
+        elif name.isidentifier() and made is not None and assigns:
             setattr(module, name, made)
-        elif kind not in bp.LAYERS:
+        else:
             module.register_parameter(name, made)
 
     def register(self, hook: bp.Hook, module: Any) -> Any:
@@ -397,8 +406,8 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
 
 
 #: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
-#: registered as None, tensors without dimensions, tensors as plain attributes.
-TREE = ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d", "tensor_attribute")
+#: registered as None, tensors without dimensions, tensors as plain attributes, a mode of each module's own.
+TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d", "tensor_attribute")
 
 
 @cache
@@ -418,10 +427,8 @@ def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprin
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Attribute):
             return None if isinstance(member.value, bp.Tensor) and "tree.tensor_attribute" in missing else member
-        if isinstance(member, bp.Blueprint) and member.kind in missing:
-            # A layer becomes a module that holds the same and gives back what it is called with.
-            layer = member.kind in bp.LAYERS
-            return member.replace(kind="Chain", arguments=()) if layer else member.replace(kind="Module")
+        if isinstance(member, bp.Blueprint):
+            return _restricted_module(member, missing)
         if isinstance(member, bp.Tensor):
             dtype = "float32" if f"dtype.{member.dtype}" in missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
@@ -437,6 +444,17 @@ def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprin
         return member
 
     return change(blueprint.map(change))
+
+
+def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+    if "tree.mode" in missing:
+        node = node.replace(training=True)
+    if node.kind in bp.LAYERS and node.kind in missing:
+        # A module that holds the same, and gives back what it is called with.
+        return node.replace(kind="Chain", arguments=())
+    names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
+    gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
+    return node.replace(kind="Module") if node.kind in missing or gap else node
 
 
 def accepts(function: Any, argument: str) -> bool:
@@ -457,6 +475,8 @@ OURS = {
     "torch": "conformance.implementations.torch:implementation",
     "reference": "conformance.implementations.reference:implementation",
     "paddle": "conformance.implementations.paddle:implementation",
+    "cpp": "conformance.implementations.cpp:implementation",
+    "keras": "conformance.implementations.keras:implementation",
     "candle": "conformance.implementations.candle:implementation",
 }
 

@@ -9,7 +9,6 @@ from conformance import model
 from conformance.contract import RECOMMENDED, clause, given
 from strategies import blueprints, names
 
-
 REPR = "Module.__repr__"
 
 
