@@ -13,6 +13,8 @@ Capabilities are written as the API they stand for, and found by introspection:
     "dtype.bfloat16", "device.cuda"          tensors of that dtype, on that device, can be made
 
 An adapter that knows better says so in ``lacking``: ``{"autograd": "tensors have no backward()"}``.
+What is there but would drown every property that draws trees, a dtype that cannot be saved, say, may be kept out of the
+trees alone ("tree.bfloat16"); one clause should still ask about it.
 """
 
 from __future__ import annotations
@@ -52,6 +54,8 @@ class AdapterError(Exception):
 #: Capabilities that are no name of the API, and what they mean.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
+    "hooks.handle": "registering a hook returns a handle that removes it",
+    "save.file": "save() and load() take a path, an open file or a buffer, and write one file",
     "save.zip": "save() writes a zip archive by default",
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
@@ -142,6 +146,14 @@ class Implementation:
         """Give a tree that is being built a buffer; for frameworks that have no ``register_buffer``."""
         self.register_buffer(module, name, tensor, persistent)
 
+    def set_attribute(self, module: Any, name: str, value: Any) -> None:
+        """Give the module of a drawn tree a plain attribute, also where assigning a tensor would register it."""
+        setattr(module, name, value)
+
+    def extra_repr(self, module: model.ModuleModel) -> str:
+        """What a leaf layer of the framework's own prints between the parentheses of its repr."""
+        return model.extra_repr(module)
+
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""
         return None if device == "cpu" else f"{self.name} has no device {device!r}"
@@ -205,9 +217,12 @@ class Implementation:
                 return Absent(capability, reason)
         return None
 
-    def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
-        """The blueprint without what the implementation lacks: other dtypes, kinds and flags take their place."""
+    def restrict(self, blueprint: Any) -> Any:
+        """The blueprint of a module or member without what the implementation lacks: other dtypes, kinds and flags take
+        their place. What it lacks in drawn trees only ("tree.bfloat16") stays where a member alone is asked about."""
         missing = _missing_features(self)
+        if not isinstance(blueprint, bp.Blueprint):
+            missing = frozenset(feature for feature in missing if not feature.startswith("tree."))
         return blueprint if not missing else _restricted(blueprint, missing)
 
     # --- building -------------------------------------------------------------------------------------------------
@@ -331,7 +346,7 @@ class Subject:
         implementation, kind = self.implementation, expected.kind
         assigns = implementation.lacks("Module.__setattr__") is None
         if isinstance(member, bp.Attribute):
-            setattr(module, name, made)
+            implementation.set_attribute(module, name, made)
         elif name in expected.modules_:
             if kind in ("Sequential", "ModuleList") and made is not None:
                 return  # the constructor has taken it
@@ -406,14 +421,14 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
 
 
 #: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
-#: registered as None, tensors without dimensions, tensors as plain attributes, a mode of each module's own.
-TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d", "tensor_attribute")
+#: registered as None, tensors without dimensions, a mode of each module's own.
+TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
     features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
-    features += [f"tree.{feature}" for feature in TREE]
+    features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
     return frozenset(
         feature
         for feature in features
@@ -421,16 +436,14 @@ def _missing_features(implementation: Implementation) -> frozenset[str]:
     )
 
 
-def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
     def change(member: Any) -> Any:
         if isinstance(member, bp.Empty):
             return None if f"tree.empty_{member.kind}" in missing else member
-        if isinstance(member, bp.Attribute):
-            return None if isinstance(member.value, bp.Tensor) and "tree.tensor_attribute" in missing else member
         if isinstance(member, bp.Blueprint):
             return _restricted_module(member, missing)
         if isinstance(member, bp.Tensor):
-            dtype = "float32" if f"dtype.{member.dtype}" in missing else member.dtype
+            dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
             if isinstance(member, bp.Parameter) and "Parameter" not in missing:
@@ -439,11 +452,12 @@ def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprin
                 return bp.Buffer(**fields)
             if isinstance(member, bp.Buffer):
                 return bp.Buffer(**fields, persistent=member.persistent or "tree.transient" in missing)
+            return bp.Tensor(**fields)
         if isinstance(member, bp.Shared) and not member.persistent and "tree.transient" in missing:
             return bp.Shared(member.path)
         return member
 
-    return change(blueprint.map(change))
+    return change(blueprint.map(change) if isinstance(blueprint, bp.Blueprint) else blueprint)
 
 
 def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
@@ -475,6 +489,9 @@ OURS = {
     "torch": "conformance.implementations.torch:implementation",
     "reference": "conformance.implementations.reference:implementation",
     "paddle": "conformance.implementations.paddle:implementation",
+    "oneflow": "conformance.implementations.oneflow:implementation",
+    "mindtorch": "conformance.implementations.mindtorch:implementation",
+    "mindspore": "conformance.implementations.mindspore:implementation",
     "cpp": "conformance.implementations.cpp:implementation",
     "keras": "conformance.implementations.keras:implementation",
     "candle": "conformance.implementations.candle:implementation",

@@ -40,7 +40,6 @@ class Candle(Implementation):
         "tree.transient": "there is no register_buffer: an assigned tensor is a persistent buffer",
         "tree.empty_buffer": "there is no register_buffer: a name cannot be reserved",
         "tree.empty_parameter": "there is no register_parameter: a name cannot be reserved",
-        "tree.tensor_attribute": "every tensor that is assigned becomes a buffer",
     }
 
     Chain = Chain
@@ -82,6 +81,9 @@ class Candle(Implementation):
 
     def write(self, tensor: candle.Tensor, values: Any) -> None:
         raise Absent("write", f"{self.name} {self.version}: {self.lacking['write']}")
+
+    def set_attribute(self, module: Any, name: str, value: Any) -> None:
+        object.__setattr__(module, name, value)  # every tensor that is assigned becomes a buffer
 
     def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
         setattr(module, name, tensor)

@@ -258,7 +258,6 @@ class Cpp(Torch):
         "source": "failing trees are shown as PyTorch code in Python",
         "tree.transient": "every C++ buffer is saved",
         "tree.empty_module": "a name cannot be reserved for a module",
-        "tree.tensor_attribute": "a C++ member is no attribute",
         "tree.mode": "the mode of a single module cannot be set",
     }
     class_names = {kind: f"torch::nn::{kind}" for kind in (*_KINDS, *_LAYERS)} | {"Chain": "torch::nn::Module"}
@@ -273,6 +272,9 @@ class Cpp(Torch):
         if name in (*_KINDS, *_LAYERS):
             return getattr(_cpp, name)
         return Implementation.__getattr__(self, name)
+
+    def set_attribute(self, module: Any, name: str, value: Any) -> None:
+        object.__setattr__(module, name, value)
 
     def place_member(self, module: Any, name: str, tensor: Any) -> None:
         module._place(name, tensor)

@@ -152,7 +152,7 @@ def test_a_deep_copy_shares_no_object_and_no_storage_with_the_module(
 
 @clause(
     "copying/deepcopy-keeps-hooks",
-    needs=("Module.register_forward_pre_hook", "Module.register_forward_hook"),
+    needs=("Module.register_forward_pre_hook", "Module.register_forward_hook", "hooks.handle"),
     **DEEPCOPY,
 )
 @given(kinds=st.lists(st.sampled_from(("forward_pre", "forward")), min_size=1, max_size=4))

@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import clause
 from conformance.implementation import Implementation, Reading
@@ -66,11 +67,16 @@ class Lifecycle(RuleBasedStateMachine):
             registry.pop(name, None)
         module.transient.discard(name)
 
+    def restricted(self, member: bp.Member) -> bp.Member:
+        """The member as a tree of this implementation may hold it."""
+        return self.implementation.restrict(bp.Module({"own": member})).at("own")
+
     @rule(where=INDEX, name=names(), parameter=parameters())
     def assign_a_parameter(self, where, name, parameter):
         module = self.pick(where)
         if (module.kind in LISTS and name.isdigit()) or reserved(module, name):
             return  # an indexed name belongs to the list
+        parameter = self.restricted(parameter)
         tensor = model.TensorModel(
             self.fresh(), "parameter", parameter.shape, parameter.dtype, parameter.flat, parameter.differentiable
         )
@@ -86,6 +92,7 @@ class Lifecycle(RuleBasedStateMachine):
         module = self.pick(where)
         if name in {**module.parameters_, **module.modules_} or (module.kind in LISTS and name.isdigit()):
             return  # a name of another kind is refused
+        buffer = self.restricted(buffer)
         tensor = model.TensorModel(self.fresh(), "buffer", buffer.shape, buffer.dtype, buffer.flat)
         self.real[tensor] = self.implementation.make(buffer, self.device)
         self.implementation.register_buffer(self.real[module], name, self.real[tensor], buffer.persistent)
@@ -178,6 +185,7 @@ class Lifecycle(RuleBasedStateMachine):
         module = self.real[self.root]
         module.load_state_dict(copy.deepcopy(module.state_dict()))
 
+    @precondition(lambda self: self.implementation.lacks("save") is None)
     @rule()
     def save_and_load_the_state(self):
         file = io.BytesIO()

@@ -671,6 +671,7 @@ def test_a_subclass_may_load_its_own_entries(implementation, device, names, para
             state_dict[f"{prefix}own"] = state_dict.pop(f"{prefix}old_own")
             super()._load_from_state_dict(state_dict, prefix, *rest)
 
+    parameter = implementation.restrict(parameter)
     module, changed = Net(), refilled(bp.Module({"own": parameter})).at("own")
     module.own = implementation.parameter(implementation.make(parameter, device), parameter.differentiable)
     entry = implementation.make(bp.Tensor(changed.shape, changed.dtype, changed.fill), device)

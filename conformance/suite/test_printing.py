@@ -36,7 +36,8 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     """repr(module) is the class name and, in parentheses, "(name): repr of the child" for each child in registration order,
     one level indented by two blanks; a module without children prints its extra text on the same line."""
     subject = implementation.build(blueprint, device)
-    assert repr(subject.module) == model.representation(subject.model, implementation.class_names)
+    expected = model.representation(subject.model, implementation.class_names, implementation.extra_repr)
+    assert repr(subject.module) == expected
 
 
 @clause(
@@ -55,7 +56,8 @@ def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, de
     """repr of a ModuleList writes a run of n items with equal repr as one line "(i-j): n x repr"."""
     blueprint = bp.ModuleList([layer for layer, count in runs for _ in range(count)])
     subject = implementation.build(blueprint, device)
-    assert repr(subject.module) == model.representation(subject.model, implementation.class_names)
+    expected = model.representation(subject.model, implementation.class_names, implementation.extra_repr)
+    assert repr(subject.module) == expected
 
 
 @clause(

@@ -62,7 +62,6 @@ def test_assigning_a_module_registers_it_with_all_it_holds(implementation, devic
     "registration/plain-tensor-is-not-registered",
     "torch.nn.Parameter",
     "Assigning a Tensor doesn't have such effect.",
-    needs="tree.tensor_attribute",
 )
 @given(pieces=pieces(), name=names())
 def test_assigning_a_plain_tensor_registers_nothing(implementation, device, pieces, name):
@@ -1119,7 +1118,7 @@ def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implem
     "torch.nn.Parameter",
     "Parameters are :class:`~torch.Tensor` subclasses",
     severity=RECOMMENDED,
-    needs=("Parameter", "deepcopy", "tree.tensor_attribute"),
+    needs=("Parameter", "deepcopy"),
 )
 @given(pieces=pieces(), kind=st.sampled_from(("tensor", "parameter")), value=values())
 def test_a_deep_copy_of_a_parameter_keeps_its_attributes_as_that_of_a_tensor(
