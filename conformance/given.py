@@ -88,7 +88,7 @@ class Given(Implementation):
     def lacks(self, capability: str) -> str | None:
         if capability in ("construction", "computation"):
             return f"{self.name} is one module: what it computes and how it is made is its own"
-        if capability == "repr":
+        if capability == "Module.__repr__":
             return f"{self.name} prints as its author likes"
         if capability == "example" and self.call_with is None:
             return f"no example of an input was given for {self.name}"

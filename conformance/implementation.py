@@ -61,10 +61,11 @@ SEMANTIC = {
     "save.zip": "save() writes a zip archive by default",
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
+    "write": "the elements of a tensor can be overwritten in place; where they cannot, other tensors take their place",
+    "deepcopy": "copy.deepcopy() copies modules and tensors",
     "pickle.module": "a whole module can be pickled and saved",
     "construction": "the suite may make modules of its own from the implementation's classes",
     "computation": "the modules compute what the layers of that name are documented to compute",
-    "repr": "modules print as the classes of that name are documented to",
     "example": "there is an input with which the modules can be called",
 }
 
@@ -155,6 +156,14 @@ class Implementation:
         else:
             module.register_buffer(name, tensor, persistent=False)
 
+    def place_member(self, module: Any, name: str, tensor: Any) -> None:
+        """Put the tensor in the place of a layer's own parameter or buffer of that name."""
+        setattr(module, name, tensor)
+
+    def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
+        """Give a tree that is being built a buffer; for frameworks that have no ``register_buffer``."""
+        self.register_buffer(module, name, tensor, persistent)
+
     def set_attribute(self, module: Any, name: str, value: Any) -> None:
         """Give the module of a drawn tree a plain attribute, also where assigning a tensor would register it."""
         setattr(module, name, value)
@@ -182,9 +191,9 @@ class Implementation:
         """None where the implementation has the capability, else one sentence that says what is missing."""
         if capability in self.lacking:
             return f"{self.name} {self.version}: {self.lacking[capability]}"
-        if capability in SEMANTIC:
-            return None
         area, _, rest = capability.partition(".")
+        if capability in SEMANTIC or area == "tree":
+            return None
         if area == "device":
             return self.unavailable(rest)
         if area == "dtype":
@@ -197,7 +206,8 @@ class Implementation:
             found = getattr(self, name)
         except Absent as absent:
             return absent.reason
-        if method and not hasattr(found, method):
+        # What every Python object has (__repr__, __eq__) is no method of this class.
+        if method and getattr(found, method, None) is getattr(object, method, None):
             return f"{self.name} {self.version} has no {name}.{method}"
         found = getattr(found, method) if method else found
         if argument and not accepts(found, argument):
@@ -213,6 +223,20 @@ class Implementation:
 
     def declines(self, strategies: Mapping[str, Any]) -> str | None:
         """Why what it builds is nothing that a property with these strategies speaks of; None if it is."""
+        return None
+
+    def absent(self, error: AttributeError | TypeError) -> Absent | None:
+        """The capability for want of which a property failed, if the error says that there is no such name or argument.
+
+        Only what the contract gives that class counts, which the reference implementation knows: anything else that is
+        missing, such as a parameter that was not registered, is a failure.
+        """
+        if isinstance(error, Absent):
+            return error
+        for kind, name, argument in _asked(self, error):
+            capability = f"{kind}.{name}({argument})" if argument else f"{kind}.{name}"
+            if reason := self.lacks(capability):
+                return Absent(capability, reason)
         return None
 
     def restrict(self, blueprint: Any) -> Any:
@@ -300,7 +324,8 @@ class Subject:
             self.module = finished
             self._adopt(self.blueprint, "", finished)
         for path, node in self.blueprint.walk():
-            self[path].training = node.training
+            if "tree.mode" not in implementation.lacking:
+                self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
         Subject.latest = self
@@ -332,7 +357,10 @@ class Subject:
 
     def readings(self) -> dict[str, Reading]:
         """What every parameter and buffer object holds now, by path."""
-        return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        if self.implementation.lacks("write") is None:
+            return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        named = dict(self.module.named_buffers(remove_duplicate=False))
+        return {path: self.implementation.read(named[path]) for path in self.model.tensors()}
 
     def expected_readings(self) -> dict[str, Reading]:
         """What they hold by the blueprint."""
@@ -394,6 +422,7 @@ class Subject:
 
     def _register_member(self, module: Any, name: str, member: Any, made: Any, expected: model.ModuleModel) -> None:
         implementation, kind = self.implementation, expected.kind
+        assigns = implementation.lacks("Module.__setattr__") is None
         if isinstance(member, bp.Attribute):
             implementation.set_attribute(module, name, made)
         elif name in expected.modules_:
@@ -401,22 +430,25 @@ class Subject:
                 return  # the constructor has taken it
             if kind == "ModuleDict" and made is not None:
                 module[name] = made
-            elif name.isidentifier() and made is not None:
+            elif name.isidentifier() and made is not None and assigns:
                 setattr(module, name, made)
             else:
                 module.add_module(name, made)
         elif name in expected.buffers_:
             if kind in bp.LAYERS:
-                setattr(module, name, made)
+                implementation.place_member(module, name, made)
             else:
-                implementation.register_buffer(module, name, made, name not in expected.transient)
+                implementation.place_buffer(module, name, made, name not in expected.transient)
         elif kind == "ParameterList":
             module.append(made)
         elif kind == "ParameterDict":
             module[name] = made
-        elif name.isidentifier() and made is not None:
+        elif kind in bp.LAYERS:
+            if made is not None:
+                implementation.place_member(module, name, made)
+        elif name.isidentifier() and made is not None and assigns:
             setattr(module, name, made)
-        elif kind not in bp.LAYERS:
+        else:
             module.register_parameter(name, made)
 
     def register(self, hook: bp.Hook, module: Any) -> Any:
@@ -435,16 +467,46 @@ class Subject:
         return getattr(module, f"register_{hook.kind}_hook")(record, **options)
 
 
+# --- what a failed property asked for -------------------------------------------------------------------------------
+
+_UNEXPECTED = re.compile(r"\w+\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
+    """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
+    from conformance import reference
+
+    if isinstance(error, AttributeError):
+        name, argument, owner = error.name or "_", "", error.obj
+    else:
+        found = _UNEXPECTED.search(str(error))
+        name, argument = found.groups() if found else ("_", "")
+    if name.startswith("_"):
+        return
+    for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
+        promised = getattr(getattr(reference, kind), name, None)
+        own = getattr(implementation, kind, None)
+        if promised is None or own is None:
+            continue
+        if argument:
+            if argument in inspect.signature(promised).parameters:
+                yield kind, name, argument
+        elif isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
+            yield kind, name, ""
+
+
 # --- features a blueprint may use ----------------------------------------------------------------------------------
+
+
+#: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
+#: registered as None, tensors without dimensions, a mode of each module's own.
+TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
-    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + [*bp.CONTAINERS, *bp.LAYERS]
-    features += [
-        f"tree.{feature}"
-        for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d", *bp.DTYPES)
-    ]
+    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
+    features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
     return frozenset(
         feature
         for feature in features
@@ -457,13 +519,15 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
         if isinstance(member, bp.Empty):
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Blueprint):
-            return member.replace(kind="Module") if member.kind in missing and member.kind in bp.CONTAINERS else member
-        if isinstance(member, bp.Tensor) and not isinstance(member, bp.Attribute):
+            return _restricted_module(member, missing)
+        if isinstance(member, bp.Tensor):
             dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
-            if isinstance(member, bp.Parameter):
+            if isinstance(member, bp.Parameter) and "Parameter" not in missing:
                 return bp.Parameter(**fields, requires_grad=member.requires_grad)
+            if isinstance(member, bp.Parameter):
+                return bp.Buffer(**fields)
             if isinstance(member, bp.Buffer):
                 return bp.Buffer(**fields, persistent=member.persistent or "tree.transient" in missing)
             return bp.Tensor(**fields)
@@ -472,6 +536,17 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
         return member
 
     return change(blueprint.map(change) if isinstance(blueprint, bp.Blueprint) else blueprint)
+
+
+def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+    if "tree.mode" in missing:
+        node = node.replace(training=True)
+    if node.kind in bp.LAYERS and node.kind in missing:
+        # A module that holds the same, and gives back what it is called with.
+        return node.replace(kind="Chain", arguments=())
+    names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
+    gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
+    return node.replace(kind="Module") if node.kind in missing or gap else node
 
 
 def accepts(function: Any, argument: str) -> bool:

@@ -200,6 +200,7 @@ def test_what_is_registered_on_one_module_is_not_on_another_of_its_class(impleme
     "construction/new-modules-are-in-training-mode",
     MODULES_NOTE,
     "Modules default to training mode and can be switched between training and evaluation modes",
+    needs="Module.train",
 )
 @given(kind=st.sampled_from(("Module", "Sequential", "ModuleList", "ModuleDict", "Linear", "Dropout")))
 def test_every_new_module_is_in_training_mode(implementation, device, kind):

@@ -177,6 +177,7 @@ def test_a_deep_copy_has_the_hooks_of_the_module_as_its_own(implementation, devi
     "copying/deepcopy-of-a-state_dict-is-a-snapshot",
     "torch.nn.Module.state_dict",
     "The returned object is a shallow copy. It contains references to the module's parameters and buffers.",
+    needs="deepcopy",
 )
 @given(blueprint=blueprints(), parameter=parameters(("float32",)))
 def test_a_state_dict_follows_the_module_and_its_deep_copy_does_not(implementation, device, blueprint, parameter):

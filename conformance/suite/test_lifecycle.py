@@ -25,6 +25,7 @@ LISTS = ("ModuleList", "Sequential")
     "lifecycle/every-sequence-of-edits-keeps-the-contract",
     "torch.nn.Module",
     "Modules can also contain other Modules, allowing them to be nested in a tree structure.",
+    needs="Module.train",
 )
 def test_names_values_and_modes_follow_any_sequence_of_edits(implementation, device):
     """After any sequence of registering, replacing, deleting, list edits, mode changes, freezing, loading, saving, copying
@@ -192,6 +193,7 @@ class Lifecycle(RuleBasedStateMachine):
         file.seek(0)
         self.real[self.root].load_state_dict(self.implementation.load(file))
 
+    @precondition(lambda self: self.implementation.lacks("deepcopy") is None)
     @rule()
     def continue_with_a_deep_copy(self):
         self.adopt(copy.deepcopy(self.real[self.root]))

@@ -161,6 +161,7 @@ def test_train_goes_through_the_children_s_own_train(implementation, device, blu
     "modes/new-modules-train",
     "https://docs.pytorch.org/docs/stable/notes/modules.html",
     "Modules default to training mode and can be switched between training and evaluation modes using",
+    needs="Module.train",
 )
 @given(
     kind=st.sampled_from(("Module", "Sequential", "ModuleList", "ModuleDict", "Identity", "ReLU", "Dropout")),
