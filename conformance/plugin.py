@@ -156,7 +156,7 @@ def _expect(
 ) -> None:
     if not _departs(deviation, clause, implementation, device):
         pytest.fail(
-            f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness",
+            f"{deviations.MENDED}: remove the entry [{clause.id}] from the deviation file, or mend its witness",
             pytrace=False,
         )
     reference = find("reference")
