@@ -10,9 +10,10 @@ def main() -> None:
     try:
         from conformance.cli import cli
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("click", "rich", "jinja2"):
+        library = (error.name or "").partition(".")[0]
+        if library not in ("click", "rich", "jinja2"):
             raise
-        sys.exit(f"module-conformance needs {error.name}: install it with pip install 'module-conformance[cli]'")
+        sys.exit(f"module-conformance needs {library}: install it with pip install 'module-conformance[cli]'")
     cli(prog_name="module-conformance")
 
 

@@ -28,7 +28,7 @@ from conformance.contract import Clause, ContractError, Severity
 from conformance.deviations import DEVICES, DeviationError
 from conformance.deviations import read as read_deviations
 from conformance.entry import names_the_suite
-from conformance.report import Report
+from conformance.report import OUTCOMES, Report
 from conformance.report.badge import badge
 from conformance.report.comparing import KINDS, REGRESSIONS, Comparison, markdown, one_line
 from conformance.report.comparing import compare as compare_reports
@@ -166,7 +166,8 @@ def report(reports: tuple[Path, ...], html: Path | None, badge_file: Path | None
     if not html and not badge_file:
         for _, each in read:
             for device in each.header.devices:
-                counts = ", ".join(f"{count} {outcome}" for outcome, count in each.counts(device).most_common())
+                found = each.counts(device)
+                counts = ", ".join(f"{found[outcome]} {outcome}" for outcome in OUTCOMES if found[outcome])
                 click.echo(one_line(f"{each.name} [{device}]: {len(each.about)} clauses: {counts}"))
 
 

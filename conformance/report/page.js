@@ -56,6 +56,7 @@ function filter() {
 }
 
 form.addEventListener("input", filter);
+at("area").addEventListener("change", filter);
 form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("reset", () => setTimeout(filter));
 at("more").addEventListener("click", () => {
