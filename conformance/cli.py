@@ -121,9 +121,10 @@ def compare(reports: tuple[Path, ...], as_markdown: bool, anyway: bool) -> None:
         comparisons.append(compare_reports(before, after))
         if not comparisons[-1].devices:
             raise NoSharedDevice(second, f"it is of {', '.join(after.header.devices)}, {first} is not")
-    for comparison in comparisons:
+    for number, comparison in enumerate(comparisons):
+        click.echo("\n" * (number > 0), nl=False)
         if as_markdown:
-            click.echo(markdown(comparison))
+            click.echo(markdown(comparison), nl=False)
         else:
             _show(comparison)
     sys.exit(any(comparison.regressed for comparison in comparisons))
@@ -143,7 +144,6 @@ def _show(comparison: Comparison) -> None:
             out.print(Text.assemble(f"  {change.record.clause}{device}  ", before, " → ", after))
             if change.why:
                 out.print(Text(textwrap.indent(textwrap.fill(one_line(change.why), _width() - 8), " " * 6), "dim"))
-    out.print()
 
 
 @cli.command()

@@ -1,7 +1,8 @@
 """Write what can be computed into the documentation: ``python docs/generate.py`` (``--check`` only looks).
 
 ``docs/contract.md`` is the table of clauses, ``docs/findings.md`` the list of PyTorch's known deviations; in ``README.md``
-the text between ``<!-- generated NAME -->`` and ``<!-- end -->`` is replaced.
+the text between ``<!-- generated NAME -->`` and ``<!-- end -->`` is replaced, in ``docs/reports.md`` what its commands
+print.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from transcripts import renewed  # noqa: E402
 
 from conformance import contract, deviations  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
@@ -96,15 +99,17 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/contract.md": contract_page(),
         ROOT / "docs/findings.md": findings_page(),
         ROOT / "README.md": readme(),
+        ROOT / "docs/reports.md": renewed((ROOT / "docs/reports.md").read_text(encoding="utf-8")),
     }
 
 
 def main() -> None:
     """Write the pages, or name those out of date."""
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    made = pages()
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         sys.exit(f"out of date, run python docs/generate.py: {', '.join(p.name for p in stale)}" if stale else 0)
-    for path, text in pages().items():
+    for path, text in made.items():
         path.write_text(text, encoding="utf-8")
 
 

@@ -69,7 +69,6 @@ def test_compare_says_what_changed_and_why(call, tmp_path):
         "newly passes  It failed or deviated before.",
         f"  {OTHER}  deviation → passed",
         "      deviation.",
-        "",
     ]
 
 
