@@ -12,7 +12,7 @@ import pytest
 
 from conformance.blueprint import NameTaken
 from conformance.contract import Clause, Severity, arguments, drawn
-from conformance.deviations import Deviation
+from conformance.deviations import MENDED, Deviation
 from conformance.implementation import Absent, Implementation, Subject, find
 from conformance.profiles import profile
 
@@ -92,7 +92,7 @@ def known_deviation(
             if deviation.inherited:
                 continue
             raise StaleDeviation(
-                f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness"
+                f"{MENDED}: remove the entry [{clause.id}] from the deviation file, or mend its witness"
             )
         reference = find("reference")
         if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:

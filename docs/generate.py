@@ -2,7 +2,7 @@
 
 ``docs/contract.md`` is the table of clauses, ``docs/findings.md`` the list of PyTorch's known deviations, and
 ``docs/findings/NAME.md`` that of another implementation; in ``README.md`` the text between ``<!-- generated NAME -->`` and
-``<!-- end -->`` is replaced.
+``<!-- end -->`` is replaced, in ``docs/reports.md`` what its commands print.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+from transcripts import renewed  # noqa: E402
 
 from conformance import contract, deviations  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
@@ -138,15 +140,17 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/findings.md": findings_page(),
         **{ROOT / f"docs/findings/{name}.md": departures_page(name) for name in others()},
         ROOT / "README.md": readme(),
+        ROOT / "docs/reports.md": renewed((ROOT / "docs/reports.md").read_text(encoding="utf-8")),
     }
 
 
 def main() -> None:
     """Write the pages, or name those out of date."""
-    stale = [path for path, text in pages().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    made = pages()
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         sys.exit(f"out of date, run python docs/generate.py: {', '.join(p.name for p in stale)}" if stale else 0)
-    for path, text in pages().items():
+    for path, text in made.items():
         path.write_text(text, encoding="utf-8")
 
 
