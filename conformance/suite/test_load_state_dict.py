@@ -169,7 +169,7 @@ def test_by_default_an_unexpected_key_raises(implementation, device, blueprint, 
         subject.module.load_state_dict(state)
 
 
-@clause("load_state_dict/strict-refuses-keys-below-a-parameter", LOAD, EXACTLY, since="2.4")
+@clause("load_state_dict/strict-refuses-keys-below-a-parameter", LOAD, EXACTLY)
 @given(blueprint=blueprints(), parameter=parameters(), which=st.integers(0, 63), name=names())
 def test_a_key_that_extends_the_name_of_a_parameter_raises(implementation, device, blueprint, parameter, which, name):
     """A key that continues the key of a parameter or buffer with a dot and a name is unexpected."""

@@ -681,7 +681,7 @@ def test_a_name_that_is_no_string_is_refused(implementation, device, pieces, kin
     nothing."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
-    with pytest.raises(TypeError, match="name should be a string"):
+    with pytest.raises(TypeError):
         register(implementation, module, kind, name, subject[kind])
     assert registered(subject, module) == only()
 

@@ -100,7 +100,7 @@ def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
     "serialization/save-needs-write-and-flush-only",
     "torch.save",
     "a file-like object (has to implement write and flush)",
-    since="2.0",
+    since="1.12",
     needs=(*FILE, "save.file"),
 )
 @given(blueprint=blueprints(max_nodes=6))
