@@ -123,7 +123,7 @@ class Implementation:
 
     def parameter(self, tensor: Any, requires_grad: bool = True) -> Any:
         """A parameter over that tensor."""
-        return self.Parameter(tensor, requires_grad=requires_grad)
+        return self.Parameter(tensor) if requires_grad else self.Parameter(tensor, requires_grad=False)
 
     def register_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
         """``module.register_buffer``, in the framework's own spelling of the arguments."""
@@ -131,6 +131,13 @@ class Implementation:
             module.register_buffer(name, tensor)
         else:
             module.register_buffer(name, tensor, persistent=False)
+
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str | None:
+        """The expression that makes such a tensor, as a script for a failure shows it; ``values`` is an expression.
+
+        Where it is None, a script has the method ``tensor`` itself, as a function.
+        """
+        return None
 
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""

@@ -19,7 +19,6 @@ torch.set_num_threads(1)
 
 _DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "complex64")}
 _DTYPES["bool"] = torch.bool
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 Chain = chain.define(nn.Module, nn.ModuleList, nn.ModuleDict, __name__)
 
@@ -53,9 +52,15 @@ class Torch(Implementation):
         made = torch.tensor(values, dtype=_DTYPES[dtype], device=device)
         return made if shape is None else made.reshape(shape)
 
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
+        place = "" if device == "cpu" else f", device={device!r}"
+        kind = "" if dtype == "float32" and "." in values else f", dtype=torch.{dtype}"
+        arranged = "" if shape is None or (0 not in shape and values.startswith("[")) else f".reshape({shape!r})"
+        return f"torch.tensor({values}{kind}{place}){arranged if shape != () else ''}"
+
     def read(self, tensor: torch.Tensor) -> Reading:
-        flat = tensor.detach().cpu().reshape(-1).tolist()
-        return Reading(tuple(tensor.shape), _NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(flat))
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        return Reading(tuple(tensor.shape), dtype, tuple(tensor.detach().cpu().reshape(-1).tolist()))
 
     def device(self, tensor: torch.Tensor) -> str:
         return str(tensor.device.type)
