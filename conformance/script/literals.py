@@ -89,4 +89,4 @@ def standard(value: Any) -> tuple[str, str] | None:
 
 def unwritable(value: Any) -> Unsupported:
     """The error for a value that cannot be written down."""
-    return Unsupported(f"a {type(value).__name__} cannot be written down")
+    return Unsupported(f"a {type(value).__name__} cannot be written down: {value!r:.100}")

@@ -105,6 +105,7 @@ class Scope:
         self.variables: dict[str, Value] = {}
         self.written: dict[str, str] = {}
         self.forced: set[str] = set()
+        self.locals: set[str] = set()  # what the function assigns to, now or later
         self.keeps_names = False  # the body of a class
         self.resume: Callable[[Value], None] | None = None  # what a context manager's yield stands for
 
@@ -147,6 +148,21 @@ def stored(nodes: Iterable[ast.AST]) -> set[str]:
                 found.add(node.id)
             todo += ast.iter_child_nodes(node)
     return found
+
+
+@cache
+def free(node: ast.AST) -> frozenset[str]:
+    """The variables that an expression reads from outside."""
+    if isinstance(node, ast.Name):
+        return frozenset({node.id}) if isinstance(node.ctx, ast.Load) else frozenset()
+    found = frozenset().union(*map(free, ast.iter_child_nodes(node)))
+    if isinstance(node, ast.Lambda):
+        own = {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+        return (free(node.body) - own) | free(node.args)
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+        targets = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        return (found - targets) | free(node.generators[0].iter)
+    return found - {each.target.id for each in ast.walk(node) if isinstance(each, ast.NamedExpr)}
 
 
 @cache
@@ -197,6 +213,7 @@ class Specialiser(Names, Trees):
         while True:
             scope = Scope(function.__globals__, "property")
             scope.forced = set(captured(node)) | forced
+            scope.locals = stored(node.body)
             for key, value in arguments.items():
                 scope.variables[key] = Static(copy.deepcopy(value))
             scope.variables["implementation"] = Adapter()
@@ -275,21 +292,25 @@ class Specialiser(Names, Trees):
             return self.global_value(scope.globals, variable)
         if hasattr(builtins, variable):
             return Static(getattr(builtins, variable))
+        later: Scope | None = scope
+        while later is not None and variable not in later.locals:
+            later = later.parent
+        if later is not None and later is not scope:
+            # A nested function uses what is assigned only after it.
+            later.forced.add(variable)
+            return Code(name(self.variable(later, variable)))
         raise Unsupported(f"the name {variable!r} is not known")
 
     def known(self, node: ast.expr, scope: Scope) -> dict[str, Any] | None:
         """The values of all names in the expression if each is known, else None."""
         values = {}
-        bound = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
-        bound |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
-        for each in ast.walk(node):
-            if isinstance(each, (ast.Yield, ast.YieldFrom, ast.Await)):
+        if any(isinstance(each, (ast.Yield, ast.YieldFrom, ast.Await)) for each in ast.walk(node)):
+            return None
+        for key in free(node):
+            value = self.look_up(scope, key)
+            if not isinstance(value, Static):
                 return None
-            if isinstance(each, ast.Name) and each.id not in bound:
-                value = self.look_up(scope, each.id)
-                if not isinstance(value, Static):
-                    return None
-                values[each.id] = value.value
+            values[key] = value.value
         return values
 
     def value(self, node: ast.expr, scope: Scope) -> Value:
@@ -309,6 +330,17 @@ class Specialiser(Names, Trees):
         """The expression part by part."""
         special = getattr(self, f"value_{type(node).__name__}", None)
         return special(node, scope) if special else self.rebuild(node, scope)
+
+    def residual(self, node: ast.expr, scope: Scope) -> Code:
+        """The expression for the script to compute, although its value is known."""
+        if not isinstance(node, ast.Call):
+            value = self.structural(node, scope)
+            if isinstance(value, Static):
+                value = self.rebuild(node, scope)
+            return Code(self.lift(value))
+        made = ast.Call(self.code(node.func, scope), [self.code(each, scope) for each in node.args], [])
+        made.keywords = [ast.keyword(each.arg, self.code(each.value, scope)) for each in node.keywords]
+        return Code(made)
 
     def rebuild(self, node: ast.expr, scope: Scope) -> Code:
         """The same expression with its parts written out."""
@@ -335,7 +367,7 @@ class Specialiser(Names, Trees):
             except Unsupported:
                 if value.origin is None or isinstance(value.origin[0], ast.Name):
                     raise
-                return self.lift(self.structural(*value.origin))
+                return self.residual(*value.origin).node
         if isinstance(value, Pack):
             display = ast.List if value.kind is list else ast.Tuple
             return display([self.lift(item) for item in value.items], ast.Load())
@@ -903,6 +935,7 @@ class Specialiser(Names, Trees):
                 inner.variables[key] = value
         if isinstance(node, ast.Lambda):
             return self.value(node.body, inner)
+        inner.locals = stored(node.body)
         try:
             self.block(node.body, inner)
         except Return as returned:
@@ -1005,7 +1038,7 @@ class Specialiser(Names, Trees):
             callee = self.value(expression.func, scope)
             method = getattr(callee.value, "__self__", None) if isinstance(callee, Static) else None
             if isinstance(callee, Static) and not ours(callee.value) and (method is None or inspect.ismodule(method)):
-                self.emit(ast.Expr(self.lift(self.structural(expression, scope))))  # an effect on the world
+                self.emit(ast.Expr(self.residual(expression, scope).node))  # an effect on the world
                 return
             if scope.uncertain and isinstance(method, MUTABLE):
                 self.give_up_knowing(expression.func.value, scope)  # type: ignore[attr-defined]
@@ -1098,9 +1131,12 @@ class Specialiser(Names, Trees):
         items = self.items(value)
         starred = any(isinstance(part, ast.Starred) for part in target.elts)
         if items is not None and not starred and len(items) == len(target.elts):
-            made = {self.variable(scope, part.id) for part in target.elts if isinstance(part, ast.Name)}
-            mentioned = {n.id for i in items if isinstance(i, Code) for n in ast.walk(i.node) if isinstance(n, ast.Name)}
-            if not made & mentioned or all(isinstance(item, Static) for item in items):
+            before: set[str] = set()
+            crossed = False
+            for part, item in zip(target.elts, items):
+                crossed |= isinstance(item, (Code, Pack, Table)) and bool(before & mentioned(item))
+                before |= {self.variable(scope, part.id)} if isinstance(part, ast.Name) else set()
+            if not crossed:
                 for part, item in zip(target.elts, items):
                     self.store(part, item, scope)
                 return
@@ -1362,7 +1398,7 @@ class Specialiser(Names, Trees):
         elif isinstance(callee, Method):
             self.adapter_manager(callee, context, scope, inside)
         else:
-            item = ast.withitem(self.lift(self.structural(context, scope)))
+            item = ast.withitem(self.residual(context, scope).node)
             if first.optional_vars is not None:
                 item.optional_vars = self.written_target(first.optional_vars, scope)
             with self.into([]) as written:
@@ -1517,6 +1553,14 @@ def uses(node: ast.AST, variable: str) -> int:
             outside = sum(isinstance(n, ast.Name) and n.id == variable for n in ast.walk(first)) if first else 0
             count += inside - outside
     return count
+
+
+def mentioned(value: Value) -> set[str]:
+    """The variables in what is known of a value."""
+    if isinstance(value, Code):
+        return {each.id for each in ast.walk(value.node) if isinstance(each, ast.Name)}
+    items = value.items.values() if isinstance(value, Table) else getattr(value, "items", [])
+    return {each for item in items for each in mentioned(item)}
 
 
 def collapse(buffer: list[ast.stmt], result: Value) -> Value:
