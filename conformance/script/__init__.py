@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import sys
 import textwrap
+import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +72,30 @@ def perform(
     clause: Clause, implementation: Implementation, statements: list[ast.stmt], head: list[ast.stmt]
 ) -> Script:
     """Run the statements up to the first that shows a difference, and write that one out at length."""
-    space: dict[str, Any] = {"__name__": "__main__"}
+    main = types.ModuleType("__main__")
+    with as_main(main):
+        return follow(clause, implementation, statements, head, vars(main))
+
+
+@contextlib.contextmanager
+def as_main(module: types.ModuleType) -> Iterator[None]:
+    """While it is open, ``__main__`` is that module: what a script pickles is looked up there."""
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
+
+
+def follow(
+    clause: Clause,
+    implementation: Implementation,
+    statements: list[ast.stmt],
+    head: list[ast.stmt],
+    space: dict[str, Any],
+) -> Script:
+    """As ``perform``, in a namespace."""
     names = "observed", "expected"
     run(head, space)
     everything = pruned(statements, head)
@@ -120,17 +145,19 @@ def lay_out(
 def used(head: list[ast.stmt], statements: list[ast.stmt]) -> list[ast.stmt]:
     """The imports and definitions that the statements need."""
     needed = {each for statement in statements for each in mentioned(statement)}
-    needed |= {tree.function for tree, _ in (s.marks for s in statements if hasattr(s, "marks"))} & needed
-    kept: list[ast.stmt] = []
-    for statement in reversed(head):
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names = {(each.asname or each.name).partition(".")[0] for each in statement.names}
+    kept: set[int] = set()
+    while True:
+        for i, statement in enumerate(head):
+            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                names = {(each.asname or each.name).partition(".")[0] for each in statement.names}
+            else:
+                names = defined(statement)
+            if i not in kept and names & needed:
+                needed |= mentioned(statement)
+                kept.add(i)
+                break
         else:
-            names = defined(statement)
-        if names & needed:
-            needed |= mentioned(statement)
-            kept.insert(0, statement)
-    return kept
+            return [statement for i, statement in enumerate(head) if i in kept]
 
 
 def run(statements: list[ast.stmt], space: dict[str, Any]) -> None:

@@ -47,6 +47,8 @@ def literal(value: Any, resolve: Callable[[Any], ast.expr]) -> ast.expr:
             return ast.Call(resolve(Reading), [write(item) for item in value], [])
         if kind in (OrderedDict, types.MappingProxyType):
             return ast.Call(resolve(kind), [write(dict(value))] if value else [], [])
+        if kind in (type({}.keys()), type({}.values()), type({}.items())):
+            return write(list(value))
         if kind is slice:
             return call("slice", write(value.start), write(value.stop), write(value.step))
         if kind is range:
@@ -74,6 +76,8 @@ def standard(value: Any) -> tuple[str, str] | None:
         return (value.__name__, "") if value.__name__.partition(".")[0] in sys.stdlib_module_names else None
     if not isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
         return None
+    if value is types.MappingProxyType:
+        return "types", "MappingProxyType"
     module, qualified = getattr(value, "__module__", None), getattr(value, "__qualname__", "")
     if module is None or "." in qualified or "<" in qualified:
         return None

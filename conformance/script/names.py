@@ -12,7 +12,7 @@ import inspect
 import keyword
 import sys
 import types
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -58,6 +58,26 @@ def ours(thing: Any) -> bool:
     return module.partition(".")[0] in PACKAGES and not module.startswith("conformance.reference")
 
 
+@cache
+def module_source(module: str) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(inspect.getsource(sys.modules[module]))
+
+
+def empty_display(statement: ast.stmt, key: str) -> bool:
+    """Whether the statement is ``key = []``, ``{}`` or ``set()``."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    value = getattr(statement, "value", None)
+    return any(getattr(target, "id", None) == key for target in targets) and (
+        value is not None and ast.unparse(value) in ("[]", "{}", "set()")
+    )
+
+
+def starts_empty(module: str, key: str) -> bool:
+    """Whether a variable at the top of a file is an empty list, dict or set at first."""
+    return any(empty_display(statement, key) for statement in module_source(module).body)
+
+
 class Names:
     """The names a script uses: what is taken, what is imported, what is defined before the rest."""
 
@@ -65,7 +85,7 @@ class Names:
         super().__init__()
         self.implementation = implementation
         self.used: set[str] = {*keyword.kwlist, *dir(builtins), "observed", "expected", "error"}
-        self.taken: set[str] = set()  # the variables of trees, which no function may hide
+        self.taken: set[str] = {"error"}  # the variables of trees, and of exceptions: no function may hide them
         self.imports: dict[str, None] = {}
         self.definitions: dict[str, list[ast.stmt]] = {}
         for alias, _ in self.namespaces:
@@ -244,7 +264,30 @@ class Names:
             return Code(self.framework_name(thing, key), stable=True, something=True)
         if isinstance(thing, type) and any(vars(m).get(key) is thing for m in self.adapter_modules):
             return Code(self.resolve(thing), stable=True, something=True)
+        if isinstance(thing, (list, dict, set)) and starts_empty(globals_["__name__"], key):
+            return self.collected(globals_, key)
         return Static(thing)
+
+    def collected(self, globals_: dict[str, Any], key: str) -> Value:
+        """A list or dict at the top of a file in which something is collected: the script has one of its own, and what
+        the file does with it."""
+        from conformance.script.specialise import Scope
+
+        if key not in self.definitions:
+            self.define_first(key, [])
+            scope = Scope(globals_, "def")
+            scope.variables[key] = Code(name(key), stable=True, something=True)
+            self.used.add(key)
+            made: list[ast.stmt] = []
+            for statement in module_source(globals_["__name__"]).body:
+                names = {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
+                if isinstance(statement, (ast.Assign, ast.AnnAssign)) and empty_display(statement, key):
+                    made += [ast.Assign([ast.Name(key, ast.Store())], statement.value, lineno=0)]  # type: ignore[list-item]
+                elif isinstance(statement, ast.Expr) and key in names:
+                    with self.into(made):  # type: ignore[attr-defined]
+                        self.block([statement], scope)  # type: ignore[attr-defined]
+            self.define_first(key, made)
+        return Code(name(key), stable=True, something=True)
 
     # --- the adapter -----------------------------------------------------------------------------------------------
 

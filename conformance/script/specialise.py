@@ -31,6 +31,7 @@ from conformance.script.values import (
     Adapter,
     Closure,
     Code,
+    Instance,
     Method,
     Pack,
     Raised,
@@ -206,8 +207,10 @@ class Specialiser(Names, Trees):
     def property(self, function: Any, arguments: dict[str, Any]) -> list[ast.stmt]:
         """The statements of the property for these arguments and this adapter."""
         node = source(function)
-        self.used |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - set(arguments)
-        self.used |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)} - set(arguments)
+        own = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load)}
+        own |= {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+        own |= {n.name for n in ast.walk(node) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        self.used |= own - set(arguments)
         forced: set[str] = set()
         start = self.state()
         while True:
@@ -306,7 +309,11 @@ class Specialiser(Names, Trees):
         values = {}
         if any(isinstance(each, (ast.Yield, ast.YieldFrom, ast.Await)) for each in ast.walk(node)):
             return None
+        if any(isinstance(each, ast.Attribute) and each.attr == "__module__" for each in ast.walk(node)):
+            return None  # a class of the suite's is the script's own there
         for key in free(node):
+            if key == "super":
+                return None
             value = self.look_up(scope, key)
             if not isinstance(value, Static):
                 return None
@@ -334,24 +341,46 @@ class Specialiser(Names, Trees):
     def residual(self, node: ast.expr, scope: Scope) -> Code:
         """The expression for the script to compute, although its value is known."""
         if not isinstance(node, ast.Call):
-            value = self.structural(node, scope)
-            if isinstance(value, Static):
-                value = self.rebuild(node, scope)
-            return Code(self.lift(value))
+            parts = {}
+            for key, part in ast.iter_fields(node):
+                if isinstance(part, ast.expr):
+                    part = self.code(part, scope)
+                elif isinstance(part, list):
+                    part = [self.code(each, scope) if isinstance(each, ast.expr) else each for each in part]
+                parts[key] = part
+            return Code(type(node)(**parts))
         made = ast.Call(self.code(node.func, scope), [self.code(each, scope) for each in node.args], [])
         made.keywords = [ast.keyword(each.arg, self.code(each.value, scope)) for each in node.keywords]
         return Code(made)
 
-    def rebuild(self, node: ast.expr, scope: Scope) -> Code:
-        """The same expression with its parts written out."""
+    def rebuild(self, node: ast.expr, scope: Scope) -> Value:
+        """The same expression with its parts written out; its value, where all parts turn out to be known."""
+        parts: dict[str, Any] = {}
+        values: list[Value] = []
+        for key, part in ast.iter_fields(node):
+            each = part if isinstance(part, list) else [part]
+            parts[key] = [self.value(one, scope) if isinstance(one, ast.expr) else one for one in each]
+            values += [made for made, one in zip(parts[key], each) if isinstance(one, ast.expr)]
+        space: dict[str, Any] = {}
+
+        def written(one: Any, made: Any) -> Any:
+            if not isinstance(one, ast.expr):
+                return one
+            if known:
+                space[f"_{len(space)}"] = made.value
+                return name(f"_{len(space) - 1}")
+            return self.lift(made)
+
+        known = all(isinstance(value, Static) for value in values) and not isinstance(node, ast.Starred)
         fields = {}
         for key, part in ast.iter_fields(node):
-            if isinstance(part, ast.expr):
-                part = self.code(part, scope)
-            elif isinstance(part, list):
-                part = [self.code(each, scope) if isinstance(each, ast.expr) else each for each in part]
-            fields[key] = part
-        return Code(type(node)(**fields))
+            made = [written(one, value) for one, value in zip(part if isinstance(part, list) else [part], parts[key])]
+            fields[key] = made if isinstance(part, list) else made[0]
+        rebuilt = type(node)(**fields)
+        if known:
+            text = compile(ast.fix_missing_locations(ast.Expression(rebuilt)), "<property>", "eval")
+            return Static(eval(text, {"__builtins__": {}}, space))
+        return Code(rebuilt)
 
     def code(self, node: ast.expr, scope: Scope) -> ast.expr:
         """The expression as the script has it."""
@@ -407,7 +436,11 @@ class Specialiser(Names, Trees):
         if isinstance(value, Table):
             return [Static(key) for key in value.items]
         if isinstance(value, Static):
-            return [Static(item) for item in value.value]
+            node, scope = value.origin or (None, None)
+            parts = node.elts if isinstance(node, (ast.Tuple, ast.List)) else []
+            if not parts or any(isinstance(part, ast.Starred) for part in parts):
+                return [Static(item) for item in value.value]
+            return [Static(item, (part, scope)) for item, part in zip(value.value, parts)]
         if isinstance(value, Code) and isinstance(value.node, (ast.Tuple, ast.List)):
             return [Code(item) for item in value.node.elts]
         return None
@@ -445,7 +478,7 @@ class Specialiser(Names, Trees):
         value = self.value(node.operand, scope)
         if isinstance(node.op, ast.Not) and self.truth(value) is not None:
             return Static(not self.truth(value))
-        return Code(ast.UnaryOp(node.op, self.lift(value)))
+        return self.rebuild(node, scope)
 
     def value_Compare(self, node: ast.Compare, scope: Scope) -> Value:
         if len(node.ops) == 1 and isinstance(node.ops[0], (ast.Is, ast.IsNot)):
@@ -454,7 +487,6 @@ class Specialiser(Names, Trees):
                 known = isinstance(one, (Pack, Table, Tree, Closure)) or getattr(one, "something", False)
                 if known and isinstance(other, Static) and other.value is None:
                     return Static(isinstance(node.ops[0], ast.IsNot))
-            return Code(ast.Compare(self.lift(left), node.ops, [self.lift(right)]))
         return self.rebuild(node, scope)
 
     def value_JoinedStr(self, node: ast.JoinedStr, scope: Scope) -> Value:
@@ -517,13 +549,28 @@ class Specialiser(Names, Trees):
                 if not isinstance(known, Static):
                     return self.rebuild(node, scope)
                 table[known.value] = self.value(item, scope)
-        return Table(table)
+        return self.table(table)
+
+    def table(self, items: dict[Any, Value]) -> Value:
+        """A dict of these items."""
+        if all(isinstance(value, Static) for value in items.values()):
+            return Static({key: value.value for key, value in items.items()})
+        return Table(items)
+
+    def value_Set(self, node: ast.Set, scope: Scope) -> Value:
+        return self.set(self.sequence(node.elts, scope))
+
+    def set(self, items: list[Value]) -> Value:
+        """A set of these items."""
+        if all(isinstance(item, Static) for item in items):
+            return Static({item.value for item in items})
+        return Code(ast.Set([self.lift(item) for item in items]))
 
     def value_Starred(self, node: ast.Starred, scope: Scope) -> Value:
         return Code(ast.Starred(self.code(node.value, scope), ast.Load()))
 
     def value_Subscript(self, node: ast.Subscript, scope: Scope) -> Value:
-        index = self.value(node.slice, scope) if not isinstance(node.slice, ast.Slice) else None
+        index = self.value(node.slice, scope)
         if isinstance(index, Static) and isinstance(node.value, ast.Dict) and None not in node.value.keys:
             # Of {"a": ..., "b": ...}[key] only the one that is wanted is written.
             keys = [self.value(key, scope) for key in node.value.keys if key is not None]
@@ -531,17 +578,19 @@ class Specialiser(Names, Trees):
                 if isinstance(key, Static) and key.value == index.value:
                     return self.value(item, scope)
         base = self.value(node.value, scope)
-        if isinstance(base, Tree) and index is not None:
+        if isinstance(base, Tree):
             return self.object_at(base, index)
         if isinstance(base, Code) and isinstance(base.node, (ast.Tuple, ast.List)):
             base = Pack([Code(item) for item in base.node.elts], list)
         if isinstance(index, Static):
             if isinstance(base, Table) and index.value in base.items:
                 return base.items[index.value]
-            if isinstance(base, Pack) and isinstance(index.value, int):
-                return base.items[index.value]
-        part = self.code(node.slice, scope) if index is None else self.index(index)
-        return Code(ast.Subscript(self.lift(base), part, ast.Load()))
+            if isinstance(base, Pack):
+                found = base.items[index.value]
+                return self.display(base.kind, found) if isinstance(index.value, slice) else found
+            if isinstance(base, Static):
+                return Static(base.value[index.value])
+        return Code(ast.Subscript(self.lift(base), self.index(index), ast.Load()))
 
     def index(self, value: Value) -> ast.expr:
         """What stands between square brackets."""
@@ -552,7 +601,10 @@ class Specialiser(Names, Trees):
         return self.lift(value)
 
     def value_Slice(self, node: ast.Slice, scope: Scope) -> Value:
-        return self.rebuild(node, scope)
+        parts = [self.value(each, scope) if each else Static(None) for each in (node.lower, node.upper, node.step)]
+        if all(isinstance(part, Static) for part in parts):
+            return Static(slice(*(part.value for part in parts)))
+        return Code(ast.Slice(*(None if isinstance(p, Static) and p.value is None else self.lift(p) for p in parts)))
 
     def value_Attribute(self, node: ast.Attribute, scope: Scope) -> Value:
         return self.attribute(self.value(node.value, scope), node.attr)
@@ -563,8 +615,12 @@ class Specialiser(Names, Trees):
             return self.adapter_attribute(key)
         if isinstance(base, Tree):
             return self.tree_attribute(base, key)
+        if isinstance(base, Static) and key == "__module__" and ours(base.value):
+            return Code(ast.Attribute(self.lift(base), key, ast.Load()))
         if isinstance(base, Static):
             return Static(getattr(base.value, key))
+        if isinstance(base, Instance):
+            return base.fields[key] if key in base.fields else Method(base, key)
         if isinstance(base, Raised):
             return {"value": Code(name(base.name)), "type": Code(call("type", name(base.name)))}[key]
         if isinstance(base, Table):
@@ -659,7 +715,7 @@ class Specialiser(Names, Trees):
     def value_SetComp(self, node: ast.SetComp, scope: Scope) -> Value:
         items = self.unrolled(node, scope, node.elt)
         if items is not None:
-            return Code(ast.Set([self.lift(item) for (item,) in items]) if items else call("set"))
+            return self.set([item for (item,) in items])
         generators, inner = self.comprehension(node, scope)
         return Code(ast.SetComp(self.code(node.elt, inner), generators))
 
@@ -667,7 +723,7 @@ class Specialiser(Names, Trees):
         items = self.unrolled(node, scope, node.key, node.value)
         if items is not None:
             if all(isinstance(key, Static) for key, _ in items):
-                return Table({key.value: value for key, value in items})
+                return self.table({key.value: value for key, value in items})
             return Code(ast.Dict([self.lift(key) for key, _ in items], [self.lift(value) for _, value in items]))
         generators, inner = self.comprehension(node, scope)
         return Code(ast.DictComp(self.code(node.key, inner), self.code(node.value, inner), generators))
@@ -732,22 +788,36 @@ class Specialiser(Names, Trees):
             return self.adapter_call(callee.name, arguments, keywords, scope)
         if isinstance(callee, Method) and isinstance(callee.owner, Tree):
             return self.tree_call(callee.owner, callee.name, arguments, scope)
+        if isinstance(callee, Method) and isinstance(callee.owner, Instance):
+            method = getattr(callee.owner.kind, callee.name)
+            return self.helper(method, [callee.owner, *arguments], keywords, scope)
+        if isinstance(callee, Static) and isinstance(callee.value, type) and ours(callee.value):
+            if any(map(self.holds_trees, arguments)):
+                made = Instance(callee.value, {})
+                self.helper(callee.value.__init__, [made, *arguments], keywords, scope)
+                return made
         if isinstance(callee, Method) and isinstance(callee.owner, Table):
             return self.table_call(callee.owner, callee.name, arguments)
         if isinstance(callee, Closure) and not keywords and not spread:
             return self.in_place(callee.node, callee.scope.globals, arguments, keywords, scope, callee.scope)
         if isinstance(callee, Static) and not spread:
             function = callee.value
+            if function is super:
+                return Code(ast.Call(name("super"), [self.lift(each) for each in arguments], []))
             every = [*arguments, *keywords.values()]
             special = getattr(self, f"builtin_{getattr(function, '__name__', '')}", None)
-            if special and getattr(builtins, function.__name__, None) is function and not keywords:
-                made = special(*arguments) if function is not map else self.builtin_map(*arguments, scope=scope)
+            strict = function is zip and set(keywords) <= {"strict"}
+            if special and getattr(builtins, function.__name__, None) is function and (strict or not keywords):
+                more = {"scope": scope} if function in (map, zip) else {}
+                more |= {"strict": bool(keywords)} if strict else {}
+                made = special(*arguments, **more)
                 if made is not None:
                     return made
-            if all(isinstance(each, Static) for each in every) and not self.framework(function):
+            if all(isinstance(each, Static) for each in every) and function is not iter and not self.framework(function):
                 return Static(function(*(a.value for a in arguments), **{k: v.value for k, v in keywords.items()}))
-            if isinstance(function, types.FunctionType) and ours(function) and function is not pytest.approx:
-                return self.helper(inspect.unwrap(function), arguments, keywords, scope)
+            plain = inspect.unwrap(function) if callable(function) else None
+            if isinstance(plain, types.FunctionType) and ours(plain):
+                return self.helper(plain, arguments, keywords, scope)
         if isinstance(callee, Static) and isinstance(getattr(callee.value, "__self__", None), (*MUTABLE, str, tuple)):
             method = callee.value
             target = ast.Attribute(self.lift(Static(method.__self__)), method.__name__, ast.Load())
@@ -793,21 +863,31 @@ class Specialiser(Names, Trees):
         items = None if isinstance(value, Static) else self.items(value)
         return None if items is None else Pack([Pack([Static(i), item]) for i, item in enumerate(items)], list)
 
-    def builtin_zip(self, *values: Value) -> Value | None:
+    def builtin_zip(self, *values: Value, scope: Scope, strict: bool) -> Value | None:
         if all(isinstance(value, Static) for value in values):
             return None
         rows = [self.items(value) for value in values]
-        return None if None in rows else Pack([Pack(list(row)) for row in zip(*rows)], list)  # type: ignore[arg-type]
+        length = next((len(row) for row in rows if row is not None), None)
+        if length is None or length > UNROLLED or (None in rows and not (strict and scope.hoist)):
+            return None
+        for i, value in enumerate(values):
+            if rows[i] is None:
+                # What is not known is put into a list, which must have as many items.
+                made = self.fresh("things")
+                self.emit(assign(made, call("list", self.lift(value))))
+                self.emit(ast.Assert(ast.Compare(call("len", name(made)), [ast.Eq()], [ast.Constant(length)])))
+                rows[i] = [Code(ast.Subscript(name(made), ast.Constant(k), ast.Load())) for k in range(length)]
+        return Pack([Pack(list(row)) for row in zip(*rows)], list)  # type: ignore[arg-type]
 
     def builtin_dict(self, *arguments: Value) -> Value | None:
         if len(arguments) != 1 or isinstance(arguments[0], Static):
             return None
         if isinstance(arguments[0], Table):
-            return Table(dict(arguments[0].items))
+            return self.table(dict(arguments[0].items))
         pairs = [self.items(item) for item in self.items(arguments[0]) or [Code(name("unknown"))]]
         if any(pair is None or len(pair) != 2 or not isinstance(pair[0], Static) for pair in pairs):
             return None
-        return Table({key.value: item for key, item in pairs})  # type: ignore[misc]
+        return self.table({key.value: item for key, item in pairs})  # type: ignore[misc]
 
     def builtin_map(self, function: Value, *values: Value, scope: Scope) -> Value | None:
         rows = [self.items(value) for value in values]
@@ -851,13 +931,18 @@ class Specialiser(Names, Trees):
         return all(isinstance(item, Static) for item in table.items.values())
 
     def arguments(
-        self, parameters: ast.arguments, given: list[Value], keywords: dict[str, Value], globals_: dict[str, Any]
+        self,
+        parameters: ast.arguments,
+        given: list[Value],
+        keywords: dict[str, Value],
+        globals_: dict[str, Any],
+        parent: Scope | None = None,
     ) -> dict[str, Value]:
         """Which parameter gets which value."""
         if any(isinstance(each, Code) and isinstance(each.node, ast.Starred) for each in given):
             raise Unsupported("a helper is called with a number of arguments that only the script knows")
         names = [each.arg for each in (*parameters.posonlyargs, *parameters.args)]
-        outside = Scope(globals_, "def")
+        outside = parent or Scope(globals_, "def")
         made: dict[str, Value] = {}
         for key, default in zip(reversed(names), reversed(parameters.defaults)):
             made[key] = self.value(default, outside)
@@ -872,8 +957,7 @@ class Specialiser(Names, Trees):
         if parameters.vararg:
             made[parameters.vararg.arg] = self.display(tuple, given[len(names) :])
         if parameters.kwarg:
-            known = all(isinstance(value, Static) for value in left.values())
-            made[parameters.kwarg.arg] = Static({k: v.value for k, v in left.items()}) if known else Table(left)
+            made[parameters.kwarg.arg] = self.table(left)
         ordered = [*names, *(each.arg for each in parameters.kwonlyargs)]
         ordered += [each.arg for each in (parameters.vararg, parameters.kwarg) if each]
         return {key: made[key] for key in ordered}
@@ -891,7 +975,7 @@ class Specialiser(Names, Trees):
         """The body of a helper or lambda written where it is called; what it returns."""
         if self.depth > DEPTH:
             raise Unsupported("helpers call each other too deeply")
-        values = self.arguments(node.args, given, keywords, globals_)
+        values = self.arguments(node.args, given, keywords, globals_, parent)
         forced: set[str] = set(captured(node)) if isinstance(node, ast.FunctionDef) else set()
         start = self.state()
         self.depth += 1
@@ -1040,6 +1124,8 @@ class Specialiser(Names, Trees):
             if isinstance(callee, Static) and not ours(callee.value) and (method is None or inspect.ismodule(method)):
                 self.emit(ast.Expr(self.residual(expression, scope).node))  # an effect on the world
                 return
+            if isinstance(method, MUTABLE) and not self.local(expression.func, scope):
+                raise Unsupported("something that belongs to the adapter's file is changed")
             if scope.uncertain and isinstance(method, MUTABLE):
                 self.give_up_knowing(expression.func.value, scope)  # type: ignore[attr-defined]
         value = self.value(expression, scope)
@@ -1049,6 +1135,12 @@ class Specialiser(Names, Trees):
                     self.emit(ast.Expr(item.node))
         elif isinstance(value, Code) and not value.atomic:
             self.emit(ast.Expr(value.node))
+
+    def local(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether what the expression begins with is a variable of a function."""
+        while isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        return not isinstance(node, ast.Name) or scope.find(node.id) is not None
 
     def attribute_statement(self, node: ast.Call, scope: Scope) -> bool:
         """``setattr(module, "a", x)`` as ``module.a = x``, and ``delattr`` alike."""
@@ -1086,6 +1178,8 @@ class Specialiser(Names, Trees):
             base = self.value(target.value, scope)
             if isinstance(base, Code):
                 self.emit(ast.Assign([ast.Attribute(base.node, target.attr, ast.Store())], self.lift(value), lineno=0))
+            elif isinstance(base, Instance):
+                base.fields[target.attr] = self.kept(value, target.attr)
             elif isinstance(base, Static) and isinstance(value, Static):
                 setattr(base.value, target.attr, value.value)
             else:
@@ -1104,10 +1198,18 @@ class Specialiser(Names, Trees):
         else:
             raise Unsupported(f"an assignment to a {type(target).__name__}")
 
+    def kept(self, value: Value, wanted: str) -> Value:
+        """The value, in a variable if it is to be computed once."""
+        if isinstance(value, Code) and not value.atomic:
+            made = self.fresh(wanted)
+            self.emit(assign(made, value.node))
+            return Code(name(made), stable=True, something=value.something)
+        return value
+
     def store_name(self, variable: str, value: Value, scope: Scope) -> None:
         owner = scope.function()
         free = variable not in owner.forced and not scope.uncertain
-        if isinstance(value, (Tree, Adapter, Method, Raised)):
+        if isinstance(value, (Tree, Adapter, Method, Raised, Instance)):
             owner.variables[variable] = value
         elif free and isinstance(value, Static) and self.stays_known(value.value):
             owner.variables[variable] = value
@@ -1115,12 +1217,31 @@ class Specialiser(Names, Trees):
             owner.variables[variable] = value
         elif free and isinstance(value, Code) and value.stable:
             owner.variables[variable] = value
+        elif not scope.uncertain and isinstance(value, Static) and self.only_known(value):
+            owner.variables[variable] = value
+        elif isinstance(value, Pack) and self.holds_trees(value):
+            owner.variables[variable] = value
         else:
             node = self.lift(value)
             made = self.variable(owner, variable)
             if not (isinstance(node, ast.Name) and node.id == made):
                 self.emit(assign(made, node))
             owner.variables[variable] = Code(name(made), something=getattr(value, "something", False))
+
+    def only_known(self, value: Static) -> bool:
+        """Whether it is something of the model's, which no script can have."""
+        if not self.stays_known(value.value):
+            return False
+        try:
+            self.lift(value)
+        except Unsupported:
+            return True
+        return False
+
+    def holds_trees(self, value: Value) -> bool:
+        if isinstance(value, Pack):
+            return any(map(self.holds_trees, value.items))
+        return isinstance(value, (Tree, Adapter, Instance))
 
     def settled(self, value: Value) -> bool:
         if isinstance(value, Pack):

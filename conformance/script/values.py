@@ -73,6 +73,14 @@ class Method:
 
 
 @dataclass
+class Instance:
+    """An object of one of the suite's own classes that holds the adapter or a tree: its attributes, one by one."""
+
+    kind: type
+    fields: dict[str, Any]
+
+
+@dataclass
 class Raised:
     """What ``pytest.raises`` hands out: the script has the exception itself in that variable."""
 
