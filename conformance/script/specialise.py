@@ -106,6 +106,7 @@ class Scope:
         self.variables: dict[str, Value] = {}
         self.written: dict[str, str] = {}
         self.forced: set[str] = set()
+        self.identical: frozenset[str] = frozenset()  # of which it asks whether something is them
         self.locals: set[str] = set()  # what the function assigns to, now or later
         self.keeps_names = False  # the body of a class
         self.resume: Callable[[Value], None] | None = None  # what a context manager's yield stands for
@@ -216,7 +217,7 @@ class Specialiser(Names, Trees):
         while True:
             scope = Scope(function.__globals__, "property")
             scope.forced = set(captured(node)) | forced
-            scope.locals = stored(node.body)
+            scope.locals, scope.identical = stored(node.body), compared_by_identity(node)
             for key, value in arguments.items():
                 scope.variables[key] = Static(copy.deepcopy(value))
             scope.variables["implementation"] = Adapter()
@@ -661,7 +662,7 @@ class Specialiser(Names, Trees):
     def store_plainly(self, target: ast.expr, value: Value, scope: Scope) -> None:
         """The variables of one round of a comprehension: nothing is written for them."""
         if isinstance(target, ast.Name):
-            scope.variables[target.id] = value
+            scope.variables[target.id] = self.kept(value, target.id) if scope.hoist else value
             return
         if not isinstance(target, (ast.Tuple, ast.List)):
             raise Unsupported("a comprehension with such a target")
@@ -686,7 +687,10 @@ class Specialiser(Names, Trees):
         inner.uncertain = scope.uncertain + 1
         made = []
         for i, generator in enumerate(node.generators):
-            over = self.code(generator.iter, inner if i else scope)
+            known = self.value(generator.iter, inner if i else scope)
+            if isinstance(known, Static) and isinstance(known.value, dict):
+                known = Static(list(known.value))
+            over = self.lift(known)
             for each in ast.walk(generator.target):
                 if isinstance(each, ast.Name):
                     inner.variables[each.id] = Code(name(each.id))
@@ -707,8 +711,30 @@ class Specialiser(Names, Trees):
         items = self.unrolled(node, scope, node.elt)
         if items is not None:
             return self.display(list, [item for (item,) in items])
-        generators, inner = self.comprehension(node, scope)
-        return Code(type(node)(self.code(node.elt, inner), generators))
+        try:
+            generators, inner = self.comprehension(node, scope)
+            return Code(type(node)(self.code(node.elt, inner), generators))
+        except Unsupported:
+            return self.picked(node, scope)
+
+    def picked(self, node: Any, scope: Scope) -> Value:
+        """A comprehension over things that no script can have, of which only the script knows which are left out."""
+        generator = node.generators[0]
+        items = self.items(self.value(generator.iter, scope))
+        if items is None or len(node.generators) > 1 or len(generator.ifs) > 1:
+            raise Unsupported("a comprehension over things that no script can have")
+        made: list[Value] = []
+        for item in items:
+            inner = Scope(scope.globals, "comprehension", scope, scope.hoist)
+            inner.uncertain = scope.uncertain
+            self.store_plainly(generator.target, item, inner)
+            test = self.value(generator.ifs[0], inner)
+            if self.truth(test) is None:
+                chosen = ast.IfExp(self.lift(test), ast.List([self.code(node.elt, inner)], ast.Load()), ast.List([], ast.Load()))
+                made.append(Code(ast.Starred(chosen, ast.Load())))
+            elif self.truth(test):
+                made.append(self.value(node.elt, inner))
+        return self.display(list, made)
 
     value_GeneratorExp = value_ListComp
 
@@ -1019,7 +1045,7 @@ class Specialiser(Names, Trees):
                 inner.variables[key] = value
         if isinstance(node, ast.Lambda):
             return self.value(node.body, inner)
-        inner.locals = stored(node.body)
+        inner.locals, inner.identical = stored(node.body), compared_by_identity(node)
         try:
             self.block(node.body, inner)
         except Return as returned:
@@ -1083,6 +1109,16 @@ class Specialiser(Names, Trees):
             special(statement, scope)
             if scope.kind == "def" and self.out and isinstance(self.out[-1], (ast.Return, ast.Raise)):
                 return
+
+    def until_left(self, inside: Callable[[], None]) -> Exception | None:
+        """Write a block; where it returns, breaks or continues, that is raised only once what is around it is written."""
+        try:
+            inside()
+        except Return as returned:
+            return Return(self.kept(returned.value, "result"))
+        except (Break, Continue) as left:
+            return left
+        return None
 
     @contextlib.contextmanager
     def unsure(self, scope: Scope) -> Iterator[None]:
@@ -1209,6 +1245,8 @@ class Specialiser(Names, Trees):
     def store_name(self, variable: str, value: Value, scope: Scope) -> None:
         owner = scope.function()
         free = variable not in owner.forced and not scope.uncertain
+        if isinstance(value, Static) and variable in owner.identical and not isinstance(value.value, (type(None), bool)):
+            free = False
         if isinstance(value, (Tree, Adapter, Method, Raised, Instance)):
             owner.variables[variable] = value
         elif free and isinstance(value, Static) and self.stays_known(value.value):
@@ -1323,10 +1361,28 @@ class Specialiser(Names, Trees):
                 made = self.variable(scope, node.target.id)
                 self.emit(assign(made, self.lift(current)))
                 scope.function().variables[node.target.id] = Code(name(made))
-            target: Any = ast.Name(self.variable(scope, node.target.id), ast.Store())
+            made = self.variable(scope, node.target.id)
+            if isinstance(current, Code) and getattr(current.node, "id", None) != made:
+                self.emit(assign(made, current.node))
+            scope.function().variables[node.target.id] = Code(name(made))
+            target: Any = ast.Name(made, ast.Store())
             self.emit(ast.AugAssign(target, node.op, self.lift(value)))
             return
-        base = self.value(node.target.value, scope)
+        base, value = self.value(node.target.value, scope), self.value(node.value, scope)
+        if isinstance(base, Static) and isinstance(value, Static) and not scope.uncertain:
+            made = ast.AugAssign(self.holed(node.target, scope), node.op, name("value_"))
+            space = {"base_": base.value, "value_": value.value}
+            if isinstance(node.target, ast.Subscript):
+                space["index_"] = self.value(node.target.slice, scope).value
+            exec(compile(ast.fix_missing_locations(ast.Module([made], [])), "<property>", "exec"), space)
+            return
+        if isinstance(base, Instance) and isinstance(node.target, ast.Attribute):
+            current = base.fields[node.target.attr]
+            made = ast.BinOp(ast.Name("a", ast.Load()), node.op, name("b"))
+            if isinstance(current, Static) and isinstance(value, Static):
+                text = compile(ast.fix_missing_locations(ast.Expression(made)), "<property>", "eval")
+                base.fields[node.target.attr] = Static(eval(text, {"a": current.value, "b": value.value}))
+                return
         if not isinstance(base, Code):
             self.give_up_knowing(node.target.value, scope)
             raise Unsupported("such an assignment")
@@ -1334,7 +1390,13 @@ class Specialiser(Names, Trees):
             target = ast.Attribute(base.node, node.target.attr, ast.Store())
         else:
             target = ast.Subscript(base.node, self.code(node.target.slice, scope), ast.Store())
-        self.emit(ast.AugAssign(target, node.op, self.code(node.value, scope)))
+        self.emit(ast.AugAssign(target, node.op, self.lift(value)))
+
+    def holed(self, target: Any, scope: Scope) -> ast.expr:
+        """The target on a variable ``base_``."""
+        if isinstance(target, ast.Attribute):
+            return ast.Attribute(name("base_"), target.attr, ast.Store())
+        return ast.Subscript(name("base_"), name("index_"), ast.Store())
 
     def statement_Delete(self, node: ast.Delete, scope: Scope) -> None:
         for target in node.targets:
@@ -1417,6 +1479,9 @@ class Specialiser(Names, Trees):
         for item in items:
             # A loop variable is known in each round, whatever is uncertain around the loop.
             self.store_plainly(node.target, item, scope.function())
+            for each in ast.walk(node.target):
+                if isinstance(each, ast.Name) and each.id in scope.function().identical:
+                    self.store_name(each.id, scope.function().variables[each.id], scope)
             try:
                 scope.rounds = [*getattr(scope, "rounds", []), uncertain]  # type: ignore[attr-defined]
                 self.block(node.body, scope)
@@ -1458,10 +1523,11 @@ class Specialiser(Names, Trees):
         self.emit(ast.Raise(node.exc and self.code(node.exc, scope), node.cause and self.code(node.cause, scope)))
 
     def statement_Try(self, node: ast.Try, scope: Scope) -> None:
+        left = None
         if not node.handlers:
             made = ast.Try([], [], [], [])
             with self.into(made.body):
-                self.block(node.body, scope)
+                left = self.until_left(lambda: self.block(node.body, scope))
             with self.into(made.finalbody):
                 self.block(node.finalbody, scope)
         else:
@@ -1489,6 +1555,8 @@ class Specialiser(Names, Trees):
             self.emit(made)
         else:
             self.out += made.body
+        if left is not None:
+            raise left
 
     def statement_With(self, node: ast.With, scope: Scope) -> None:
         self.with_items(node.items, scope, lambda: self.block(node.body, scope))
@@ -1523,8 +1591,10 @@ class Specialiser(Names, Trees):
             if first.optional_vars is not None:
                 item.optional_vars = self.written_target(first.optional_vars, scope)
             with self.into([]) as written:
-                inside()
+                left = self.until_left(inside)
             self.emit(ast.With([item], written or [ast.Pass()], lineno=0))
+            if left is not None:
+                raise left
 
     def raises(
         self, context: ast.Call, variable: ast.expr | None, scope: Scope, inside: Callable[[], None]
@@ -1561,10 +1631,12 @@ class Specialiser(Names, Trees):
             value = self.value(each.value, scope)
             keywords |= {each.arg: value} if each.arg else {k: Static(v) for k, v in value.value.items()}
 
+        left: list[Exception | None] = []
+
         def resume(value: Value) -> None:
             if variable is not None:
                 self.store(variable, value, scope)
-            inside()
+            left.append(self.until_left(inside))
 
         globals_ = function.__globals__
         forced = set(captured(node))
@@ -1575,13 +1647,16 @@ class Specialiser(Names, Trees):
             inner.forced, inner.resume = forced, resume
             try:
                 self.run_in_place(node, inner, self.arguments(node.args, arguments, keywords, globals_))
-                return
+                break
             except Restart as restart:
                 if restart.scope is not inner or restart.variable in forced:
                     raise
                 forced = forced | {restart.variable}
                 self.restore(start)
                 scope.uncertain, scope.function().variables = uncertain, dict(kept)
+                left.clear()
+        for each in filter(None, left):
+            raise each
 
     def adapter_manager(self, callee: Method, context: ast.Call, scope: Scope, inside: Callable[[], None]) -> None:
         """A context manager that the adapter offers."""
