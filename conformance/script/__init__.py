@@ -60,7 +60,8 @@ def written(
 ) -> tuple[list[ast.stmt], list[ast.stmt]]:
     """The property's statements for these arguments, and the imports and definitions they need."""
     specialiser = Specialiser(implementation)
-    body = specialiser.property(clause.function, {**arguments, "device": device})
+    function = getattr(clause.function, "replay", clause.function)
+    body = specialiser.property(function, {**arguments, "device": device})
     imports = sorted(specialiser.imports, key=lambda line: (line.startswith("from"), line))
     head = ast.parse("\n".join(imports)).body
     for definition in specialiser.definitions.values():
@@ -97,7 +98,11 @@ def follow(
 ) -> Script:
     """As ``perform``, in a namespace."""
     names = "observed", "expected"
-    run(head, space)
+    for statement in head:
+        if hasattr(statement, "lives"):  # the adapter has done this in this process already
+            globals_, key = statement.lives
+            space[key] = globals_[key]
+    run([statement for statement in head if not hasattr(statement, "lives")], space)
     everything = pruned(statements, head)
     for i, statement in enumerate(everything):
         output = io.StringIO()

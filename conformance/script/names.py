@@ -214,7 +214,8 @@ class Names:
             return expression(module)
         if getattr(thing, "__qualname__", "") == "Chain" and getattr(self.implementation, "Chain", None) is thing:
             return self.chain()
-        if isinstance(thing, type) and (ours(thing) or thing.__module__ in {m.__name__ for m in self.adapter_modules}):
+        own = {module.__name__ for module in self.adapter_modules}
+        if isinstance(thing, type) and (thing.__module__ in own or thing.__module__.startswith("conformance.suite.")):
             return self.own_class(thing)
         if isinstance(thing, types.FunctionType) and ours(thing):
             return name(self.define(inspect.unwrap(thing), {}))  # type: ignore[attr-defined]
@@ -286,6 +287,9 @@ class Names:
                 elif isinstance(statement, ast.Expr) and key in names:
                     with self.into(made):  # type: ignore[attr-defined]
                         self.block([statement], scope)  # type: ignore[attr-defined]
+            if any(vars(module) is globals_ for module in self.adapter_modules):
+                for statement in made:
+                    statement.lives = (globals_, key)  # type: ignore[attr-defined]
             self.define_first(key, made)
         return Code(name(key), stable=True, something=True)
 

@@ -139,6 +139,12 @@ def source(function: Any) -> ast.FunctionDef:
 
 def stored(nodes: Iterable[ast.AST]) -> set[str]:
     """The variables that statements assign to, those of nested functions aside."""
+    return set().union(*map(_stored, nodes))
+
+
+@cache
+def _stored(statement: ast.AST) -> frozenset[str]:
+    nodes = [statement]
     found = set()
     todo = list(nodes)
     while todo:
@@ -149,7 +155,18 @@ def stored(nodes: Iterable[ast.AST]) -> set[str]:
             if isinstance(node, ast.Name) and isinstance(node.ctx, (ast.Store, ast.Del)):
                 found.add(node.id)
             todo += ast.iter_child_nodes(node)
-    return found
+    return frozenset(found)
+
+
+@cache
+def compiled(node: ast.expr) -> types.CodeType | None:
+    """The expression as Python's own code; None for one that only the script can compute."""
+    for each in ast.walk(node):
+        if isinstance(each, (ast.Yield, ast.YieldFrom, ast.Await)):
+            return None
+        if isinstance(each, ast.Attribute) and each.attr == "__module__":
+            return None  # a class of the suite's is the script's own there
+    return compile(ast.fix_missing_locations(ast.Expression(node)), "<property>", "eval")
 
 
 @cache
@@ -308,10 +325,6 @@ class Specialiser(Names, Trees):
     def known(self, node: ast.expr, scope: Scope) -> dict[str, Any] | None:
         """The values of all names in the expression if each is known, else None."""
         values = {}
-        if any(isinstance(each, (ast.Yield, ast.YieldFrom, ast.Await)) for each in ast.walk(node)):
-            return None
-        if any(isinstance(each, ast.Attribute) and each.attr == "__module__" for each in ast.walk(node)):
-            return None  # a class of the suite's is the script's own there
         for key in free(node):
             if key == "super":
                 return None
@@ -327,10 +340,12 @@ class Specialiser(Names, Trees):
             return self.look_up(scope, node.id)
         if isinstance(node, ast.Lambda):
             return Closure(node, scope)
+        if isinstance(node, ast.Constant):
+            return Static(node.value)
         values = self.known(node, scope)
-        if values is not None:
-            text = compile(ast.fix_missing_locations(ast.Expression(node)), "<property>", "eval")
-            value = eval(text, {**scope.globals, **values})
+        text = compiled(node) if values is not None else None
+        if text is not None:
+            value = eval(text, {**scope.globals, **values})  # type: ignore[dict-item]
             return Static(list(value) if isinstance(value, types.GeneratorType) else value, (node, scope))
         return self.structural(node, scope)
 
@@ -403,7 +418,7 @@ class Specialiser(Names, Trees):
             return display([self.lift(item) for item in value.items], ast.Load())
         if isinstance(value, Table):
             return ast.Dict([literal(key, self.resolve) for key in value.items], [*map(self.lift, value.items.values())])
-        if isinstance(value, Closure):
+        if isinstance(value, Closure) and isinstance(value.node, ast.Lambda):
             return self.function_expression(value)
         if isinstance(value, Raised):
             return name(value.name)
@@ -815,7 +830,7 @@ class Specialiser(Names, Trees):
         if isinstance(callee, Method) and isinstance(callee.owner, Tree):
             return self.tree_call(callee.owner, callee.name, arguments, scope)
         if isinstance(callee, Method) and isinstance(callee.owner, Instance):
-            method = getattr(callee.owner.kind, callee.name)
+            method = inspect.unwrap(getattr(callee.owner.kind, callee.name))
             return self.helper(method, [callee.owner, *arguments], keywords, scope)
         if isinstance(callee, Static) and isinstance(callee.value, type) and ours(callee.value):
             if any(map(self.holds_trees, arguments)):
@@ -832,10 +847,9 @@ class Specialiser(Names, Trees):
                 return Code(ast.Call(name("super"), [self.lift(each) for each in arguments], []))
             every = [*arguments, *keywords.values()]
             special = getattr(self, f"builtin_{getattr(function, '__name__', '')}", None)
-            strict = function is zip and set(keywords) <= {"strict"}
-            if special and getattr(builtins, function.__name__, None) is function and (strict or not keywords):
-                more = {"scope": scope} if function in (map, zip) else {}
-                more |= {"strict": bool(keywords)} if strict else {}
+            if special and getattr(builtins, function.__name__, None) is function:
+                more: dict[str, Any] = {"scope": scope} if function in (map, zip) else {}
+                more |= {"strict": bool(keywords)} if function is zip else keywords
                 made = special(*arguments, **more)
                 if made is not None:
                     return made
@@ -861,13 +875,17 @@ class Specialiser(Names, Trees):
             return Pack(list(table.items.values()), list)
         if method == "keys" and not arguments:
             return Static(list(table.items))
+        if method == "setdefault" and isinstance(arguments[0], Static):
+            if arguments[0].value not in table.items:
+                table.items[arguments[0].value] = self.kept(arguments[1], label(arguments[0].value, "item"))
+            return table.items[arguments[0].value]
         node = ast.Attribute(self.lift(table), method, ast.Load())
         return Code(ast.Call(node, [self.lift(each) for each in arguments], []))
 
     def builtin_getattr(self, base: Value, key: Value, *default: Value) -> Value | None:
         if default or not isinstance(key, Static):
             return None
-        if isinstance(base, (Adapter, Tree)) or (isinstance(key.value, str) and plain_name(key.value)):
+        if isinstance(base, (Adapter, Tree, Instance)) or (isinstance(key.value, str) and plain_name(key.value)):
             return self.attribute(base, key.value)
         return None
 
@@ -885,9 +903,11 @@ class Specialiser(Names, Trees):
     def builtin_len(self, value: Value) -> Value | None:
         return Static(len(value.items)) if isinstance(value, (Pack, Table)) else None
 
-    def builtin_enumerate(self, value: Value) -> Value | None:
-        items = None if isinstance(value, Static) else self.items(value)
-        return None if items is None else Pack([Pack([Static(i), item]) for i, item in enumerate(items)], list)
+    def builtin_enumerate(self, value: Value, start: Value = Static(0)) -> Value | None:
+        items = None if isinstance(value, Static) or not isinstance(start, Static) else self.items(value)
+        if items is None:
+            return None
+        return Pack([Pack([Static(i), item]) for i, item in enumerate(items, start.value)], list)
 
     def builtin_zip(self, *values: Value, scope: Scope, strict: bool) -> Value | None:
         if all(isinstance(value, Static) for value in values):
@@ -1152,6 +1172,8 @@ class Specialiser(Names, Trees):
             scope.resume = None
             resume(self.value(expression.value, scope) if expression.value else Static(None))
             return
+        if isinstance(scope.variables.get("self"), Instance) and ast.unparse(expression) == "super().__init__()":
+            return
         if isinstance(expression, ast.Call) and self.attribute_statement(expression, scope):
             return
         if isinstance(expression, ast.Call) and self.known(expression, scope) is not None:
@@ -1226,7 +1248,11 @@ class Specialiser(Names, Trees):
             if isinstance(base, Code):
                 made = ast.Subscript(base.node, self.index(index), ast.Store())
                 self.emit(ast.Assign([made], self.lift(value), lineno=0))
+            elif isinstance(base, Table) and isinstance(index, Static) and not scope.uncertain:
+                base.items[index.value] = self.kept(value, label(index.value, "item"))
             elif all(isinstance(each, Static) for each in (base, index, value)) and not scope.uncertain:
+                if not self.local(target.value, scope):
+                    raise Unsupported("something at the top of a file is changed")
                 base.value[index.value] = value.value
             else:
                 self.give_up_knowing(target.value, scope)
@@ -1236,8 +1262,11 @@ class Specialiser(Names, Trees):
 
     def kept(self, value: Value, wanted: str) -> Value:
         """The value, in a variable if it is to be computed once."""
+        if isinstance(value, Table):
+            return Table({key: self.kept(item, label(key, wanted)) for key, item in value.items.items()})
         if isinstance(value, Code) and not value.atomic:
             made = self.fresh(wanted)
+            self.taken.add(made)
             self.emit(assign(made, value.node))
             return Code(name(made), stable=True, something=value.something)
         return value
@@ -1257,7 +1286,7 @@ class Specialiser(Names, Trees):
             owner.variables[variable] = value
         elif not scope.uncertain and isinstance(value, Static) and self.only_known(value):
             owner.variables[variable] = value
-        elif isinstance(value, Pack) and self.holds_trees(value):
+        elif isinstance(value, (Pack, Table)) and self.holds_trees(value):
             owner.variables[variable] = value
         else:
             node = self.lift(value)
@@ -1279,6 +1308,8 @@ class Specialiser(Names, Trees):
     def holds_trees(self, value: Value) -> bool:
         if isinstance(value, Pack):
             return any(map(self.holds_trees, value.items))
+        if isinstance(value, Table):
+            return any(map(self.holds_trees, value.items.values()))
         return isinstance(value, (Tree, Adapter, Instance))
 
     def settled(self, value: Value) -> bool:
@@ -1667,13 +1698,21 @@ class Specialiser(Names, Trees):
         self.manager(function, made, None, scope, inside)
 
     def statement_FunctionDef(self, node: ast.FunctionDef, scope: Scope) -> None:
-        inside = scope.parent if scope.keeps_names else scope
-        inner = Scope(scope.globals, "def", inside)
-        inner.forced = set(captured(node))
         made = node.name if scope.keeps_names else self.variable(scope, node.name)
         scope.function().variables[node.name] = Code(name(made), something=True)
+        state = self.state()
+        try:
+            self.emit(self.function_definition(node, made, scope))
+        except Unsupported:
+            # What it does is written where it is called.
+            self.restore(state)
+            scope.function().variables[node.name] = Closure(node, scope)
+
+    def function_definition(self, node: ast.FunctionDef, made: str, scope: Scope) -> ast.FunctionDef:
+        """A function of the property's, or a method."""
+        inner = Scope(scope.globals, "def", scope.parent if scope.keeps_names else scope)
+        inner.forced = set(captured(node))
         arguments = self.parameters(node.args, inner, scope)
-        inner.written = {}
         for variable in stored(node.body):
             inner.variables.setdefault(variable, Code(name(variable)))
         for each in ast.walk(node):
@@ -1683,7 +1722,7 @@ class Specialiser(Names, Trees):
         with self.into([]) as body:
             self.block(node.body, inner)
         decorators = [self.code(each, scope) for each in node.decorator_list]
-        self.emit(ast.FunctionDef(made, arguments, body or [ast.Pass()], decorators, lineno=0))
+        return ast.FunctionDef(made, arguments, body or [ast.Pass()], decorators, lineno=0)
 
     def statement_Nonlocal(self, node: ast.Nonlocal, scope: Scope) -> None:
         written = []
@@ -1725,6 +1764,12 @@ def assign(variable: str, value: ast.expr) -> ast.Assign:
     return ast.Assign([ast.Name(variable, ast.Store())], value, lineno=0)
 
 
+def label(key: Any, otherwise: str) -> str:
+    """The name for what a table holds under that key."""
+    text = str(getattr(key, "path", "")).replace(" ", "_")
+    return text if text.isidentifier() else otherwise
+
+
 def plain_name(text: Any) -> bool:
     """Whether it can be written after a dot, and means the same there."""
     return (
@@ -1736,6 +1781,7 @@ def plain_name(text: Any) -> bool:
     )
 
 
+@cache
 def uses(node: ast.AST, variable: str) -> int:
     """How often a helper may read its parameter: once for each place, more for one inside a loop or function."""
     count = 0
