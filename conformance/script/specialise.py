@@ -847,7 +847,8 @@ class Specialiser(Names, Trees):
                 return Code(ast.Call(name("super"), [self.lift(each) for each in arguments], []))
             every = [*arguments, *keywords.values()]
             special = getattr(self, f"builtin_{getattr(function, '__name__', '')}", None)
-            if special and getattr(builtins, function.__name__, None) is function:
+            takes = function in (zip, enumerate) or not keywords
+            if special and takes and getattr(builtins, function.__name__, None) is function:
                 more: dict[str, Any] = {"scope": scope} if function in (map, zip) else {}
                 more |= {"strict": bool(keywords)} if function is zip else keywords
                 made = special(*arguments, **more)
@@ -965,6 +966,11 @@ class Specialiser(Names, Trees):
         except NeedsFunction:
             self.restore(state)
         given = self.arguments(node.args, arguments, keywords, globals_)
+        if expression and not any(map(self.holds_trees, [*arguments[1:], *keywords.values()])):
+            # The adapter's own methods are written once, for all arguments.
+            made = self.define(function, {"self": Adapter()})
+            written = {key: self.lift(value) for key, value in keywords.items()}
+            return Code(call(made, *map(self.lift, arguments[1:]), **written))
         made = self.define(function, {k: v for k, v in given.items() if not self.unknown(v)})
         passed = [self.lift(value) for value in given.values() if self.unknown(value)]
         return Code(ast.Call(name(made), passed, []))
