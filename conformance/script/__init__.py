@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from conformance.contract import Clause
-from conformance.implementation import Absent, Implementation
+from conformance.implementation import OURS, Implementation
 from conformance.script import layout
 from conformance.script.comparison import explicit, guarded
 from conformance.script.specialise import Specialiser
 from conformance.script.trees import defined, mentioned, pruned
-from conformance.script.values import Unsupported
+
+Statements = list[ast.stmt]
+#: A longer script is no help to anybody: it calls the property instead.
+LONGEST = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,14 @@ class Script:
 
     Attributes:
         text: the source.
-        observed, expected: what it prints, "" where it ran to its end.
-        plain: whether it needs nothing of ours.
-        reason: why it is not plain.
+        observed, expected: what it prints; "" where it ran to its end.
+        obstacle: why it needs the suite; "" for one that needs the implementation alone.
     """
 
     text: str
     observed: str = ""
     expected: str = ""
-    plain: bool = True
-    reason: str = ""
+    obstacle: str = ""
 
 
 def write(clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]) -> Script:
@@ -47,35 +48,100 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
     written out, the script calls it, and its first line says what it needs.
     """
     try:
-        statements, head = written(clause, implementation, device, arguments)
-    except Absent:
-        raise
-    except Unsupported as error:
-        return calling(clause, implementation, device, arguments, str(error))
-    return perform(clause, implementation, statements, head)
+        made = written_out(clause, implementation, device, arguments)
+    except Exception as error:  # whatever it is, the failure must be shown
+        return calling(clause, implementation, device, arguments, f"{type(error).__name__}: {error}")
+    if len(made.text) > LONGEST:
+        shown = calling(clause, implementation, device, arguments, "written out, it is too long to read")
+        return Script(shown.text, made.observed, made.expected, shown.obstacle)
+    return made
 
 
-def written(
+def written_out(
     clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]
-) -> tuple[list[ast.stmt], list[ast.stmt]]:
-    """The property's statements for these arguments, and the imports and definitions they need."""
+) -> Script:
+    """The property, written out for these arguments.
+
+    Raises:
+        Unsupported: it does something that cannot be written down without the suite.
+    """
     specialiser = Specialiser(implementation)
     function = getattr(clause.function, "replay", clause.function)
-    body = specialiser.property(function, {**arguments, "device": device})
-    imports = sorted(specialiser.imports, key=lambda line: (line.startswith("from"), line))
-    head = ast.parse("\n".join(imports)).body
-    for definition in specialiser.definitions.values():
-        head += definition
-    return body, head
+    statements = specialiser.property(function, {**arguments, "device": device})
+    head = specialiser.head()
+    everything = pruned(statements, head)
+    place, observed, expected, shown = follow(everything, head)
+    done = everything[:place]
+    kept = [each for each in statements if hasattr(each, "marks") or each in done]
+    head = used(head, [*kept, *shown])
+    text = layout.text(heading(clause, implementation), head, pruned(kept, [*head, *shown]), shown)
+    return Script(text, observed, expected)
 
 
-def perform(
-    clause: Clause, implementation: Implementation, statements: list[ast.stmt], head: list[ast.stmt]
-) -> Script:
-    """Run the statements up to the first that shows a difference, and write that one out at length."""
+def follow(statements: Statements, head: Statements) -> tuple[int, str, str, Statements]:
+    """Run the statements up to the first that shows a difference: its place, what it observes and expects, and the
+    statements that show it at length. Where there is none, that is the last comparison and what follows it."""
     main = types.ModuleType("__main__")
+    space = vars(main)
     with as_main(main):
-        return follow(clause, implementation, statements, head, vars(main))
+        for statement in head:
+            if hasattr(statement, "lives"):  # the adapter has done this in this process already
+                globals_, key = statement.lives
+                space[key] = globals_[key]
+        run([statement for statement in head if not hasattr(statement, "lives")], space)
+        for place, statement in enumerate(statements):
+            try:
+                printed, error = run(explicit(statement, "observed_", "expected_"), space), None
+            except SystemExit:
+                break
+            except Failed as failed:
+                printed, error = failed.printed, failed.error
+            if error is None:
+                continue
+            if "\nexpected:" in printed and isinstance(error, AssertionError):
+                return place, *sides(printed), explicit(statement, "observed", "expected")
+            try:
+                expected = sides(run(guarded(statement, "observed_", "expected_")[:-1], space))[1]
+            except Failed:
+                expected = "no exception"
+            return place, f"{type(error).__name__}: {error}", expected, guarded(statement, "observed", "expected")
+    asserted = [i for i, statement in enumerate(statements) if isinstance(statement, ast.Assert)]
+    last = asserted[-1] if asserted else len(statements)
+    shown = [each for statement in statements[last : last + 1] for each in explicit(statement, "observed", "expected")]
+    return last, "", "", [*shown, *statements[last + 1 :]]
+
+
+def sides(printed: str) -> tuple[str, str]:
+    """What was printed last as observed and as expected."""
+    observed, _, expected = printed.rpartition("\nexpected:")
+    return observed.rpartition("observed:")[2].strip(), expected.strip()
+
+
+class Failed(Exception):
+    """A statement of the script failed."""
+
+    def __init__(self, error: Exception, printed: str):
+        super().__init__(str(error))
+        self.error = error
+        self.printed = printed
+
+
+def run(statements: Statements, space: dict[str, Any]) -> str:
+    """Run statements in a namespace; what they print.
+
+    Raises:
+        Failed: one of them raised an exception.
+    """
+    # The text is run, not the tree: what is shown is what was tried.
+    text = ast.unparse(ast.fix_missing_locations(ast.Module(statements, [])))
+    output = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(output):
+        warnings.simplefilter("ignore")
+        try:
+            exec(compile(text, "<script>", "exec"), space)
+        except Exception as error:
+            raise Failed(error, output.getvalue()) from error
+    return output.getvalue()
 
 
 @contextlib.contextmanager
@@ -89,65 +155,7 @@ def as_main(module: types.ModuleType) -> Iterator[None]:
         sys.modules["__main__"] = before
 
 
-def follow(
-    clause: Clause,
-    implementation: Implementation,
-    statements: list[ast.stmt],
-    head: list[ast.stmt],
-    space: dict[str, Any],
-) -> Script:
-    """As ``perform``, in a namespace."""
-    names = "observed", "expected"
-    for statement in head:
-        if hasattr(statement, "lives"):  # the adapter has done this in this process already
-            globals_, key = statement.lives
-            space[key] = globals_[key]
-    run([statement for statement in head if not hasattr(statement, "lives")], space)
-    everything = pruned(statements, head)
-    for i, statement in enumerate(everything):
-        output = io.StringIO()
-        try:
-            with contextlib.redirect_stdout(output):
-                run(explicit(statement, "observed_", "expected_"), space)
-        except SystemExit:
-            break
-        except Exception as error:
-            shown = explicit(statement, *names)
-            if "expected:" in output.getvalue() and isinstance(error, AssertionError):
-                observed, _, expected = output.getvalue().rpartition("\nexpected:")
-                observed = observed.rpartition("observed:")[2]
-            else:
-                shown = guarded(statement, *names)
-                observed, expected = f"{type(error).__name__}: {error}", "no exception"
-                with contextlib.suppress(Exception):
-                    output = io.StringIO()
-                    with contextlib.redirect_stdout(output):
-                        run(guarded(statement, "observed_", "expected_")[:-1], space)
-                    expected = output.getvalue().rpartition("\nexpected:")[2]
-            text = lay_out(clause, implementation, statements, head, everything[:i], shown)
-            return Script(text, observed.strip(), expected.strip())
-    asserted = [i for i, statement in enumerate(everything) if isinstance(statement, ast.Assert)]
-    last = asserted[-1] if asserted else len(everything)
-    shown = [each for statement in everything[last : last + 1] for each in explicit(statement, *names)]
-    text = lay_out(clause, implementation, statements, head, everything[:last], [*shown, *everything[last + 1 :]])
-    return Script(text)
-
-
-def lay_out(
-    clause: Clause,
-    implementation: Implementation,
-    statements: list[ast.stmt],
-    head: list[ast.stmt],
-    done: list[ast.stmt],
-    shown: list[ast.stmt],
-) -> str:
-    """The text of a script that ends with ``shown``, without what only later statements needed."""
-    kept = [each for each in statements if hasattr(each, "marks") or each in done]
-    head = used(head, [*kept, *shown])
-    return layout.text(heading(clause, implementation), head, pruned(kept, [*head, *shown]), shown)
-
-
-def used(head: list[ast.stmt], statements: list[ast.stmt]) -> list[ast.stmt]:
+def used(head: Statements, statements: Statements) -> Statements:
     """The imports and definitions that the statements need."""
     needed = {each for statement in statements for each in mentioned(statement)}
     kept: set[int] = set()
@@ -156,21 +164,13 @@ def used(head: list[ast.stmt], statements: list[ast.stmt]) -> list[ast.stmt]:
             if isinstance(statement, (ast.Import, ast.ImportFrom)):
                 names = {(each.asname or each.name).partition(".")[0] for each in statement.names}
             else:
-                names = defined(statement)
+                names = defined(statement) or mentioned(statement)
             if i not in kept and names & needed:
                 needed |= mentioned(statement)
                 kept.add(i)
                 break
         else:
             return [statement for i, statement in enumerate(head) if i in kept]
-
-
-def run(statements: list[ast.stmt], space: dict[str, Any]) -> None:
-    """Run statements in a namespace."""
-    tree = ast.parse(ast.unparse(ast.fix_missing_locations(ast.Module(statements, []))))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(compile(tree, "<script>", "exec"), space)
 
 
 def heading(clause: Clause, implementation: Implementation) -> str:
@@ -180,8 +180,35 @@ def heading(clause: Clause, implementation: Implementation) -> str:
     return "\n".join(f"# {line}" for line in lines)
 
 
+def witness(clause: Clause, given: Mapping[str, Any]) -> str:
+    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    names = [name for name in (*clause.strategies, "steps") if name in given]
+    return ", ".join(f"{name}={given[name]!r}" for name in names)
+
+
 def calling(
-    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], reason: str
+    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
 ) -> Script:
-    """The last resort: a script that needs the suite."""
-    raise NotImplementedError(reason)
+    """The last resort: a script that calls the property."""
+    replay = ".replay" if hasattr(clause.function, "replay") else ""
+    lines = [
+        f"# This script needs module-conformance, for the property cannot be written out ({' '.join(obstacle.split())}).",
+        heading(clause, implementation),
+        "",
+        "from conformance.blueprint import parse_arguments",
+        "from conformance.contract import load",
+        "from conformance.implementation import find",
+        "",
+        f"arguments = parse_arguments({witness(clause, arguments)!r})",
+        f"check = load()[{clause.id!r}].function{replay}",
+        f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
+    ]
+    return Script("\n".join(lines) + "\n", obstacle=obstacle)
+
+
+def address(implementation: Implementation) -> str:
+    """What ``find`` finds the adapter by."""
+    module = sys.modules[type(implementation).__module__]
+    attribute = next((key for key, value in vars(module).items() if value is implementation), "implementation")
+    full = f"{module.__name__}:{attribute}"
+    return next((short for short, target in OURS.items() if target == full), full)

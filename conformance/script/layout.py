@@ -30,9 +30,10 @@ def unparse(node: ast.stmt) -> str:
     return "\n".join(broken(line) for line in text.splitlines()) if '"""' not in text else text
 
 
-def broken(line: str) -> str:
-    """A long line, broken at the commas of its outermost brackets, as often as needed."""
-    if len(line) <= WIDTH:
+def broken(line: str, width: int = WIDTH, joined: bool = True) -> str:
+    """A long line, broken at the commas of its outermost brackets, as often as needed; with ``joined``, short items
+    share a line."""
+    if len(line) <= width:
         return line
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(line.strip()).readline))
@@ -68,8 +69,9 @@ def broken(line: str) -> str:
     items = [bare[a:b].strip() for a, b in zip(cuts, cuts[1:])]
     rows: list[str] = []
     for item in filter(None, items):
-        if rows and len(rows[-1]) + len(item) + 1 <= WIDTH and len(item) < 30:
+        if joined and rows and len(rows[-1]) + len(item) + 1 <= width and len(item) < 30:
             rows[-1] += f" {item}"
         else:
             rows.append(pad + item)
-    return "\n".join([" " * indent + bare[:start], *map(broken, rows), " " * indent + bare[end:]])
+    rows = [broken(row, width, joined) for row in rows]
+    return "\n".join([" " * indent + bare[:start], *rows, " " * indent + bare[end:]])

@@ -33,7 +33,7 @@ TOOLS = frozenset({*PACKAGES, "packaging", "pytest", "hypothesis"})
 #: Questions to the adapter that are answered now, for they are about it and not about its objects.
 ASKED_NOW = frozenset({"lacks", "restrict", "unavailable"})
 
-READING = 'Reading = namedtuple("Reading", "shape dtype elements")'
+READING = 'Reading = namedtuple("Reading", "shape dtype flat")'
 APPROX = """
 class approx:
     def __init__(self, expected, rel=1e-6, abs=1e-12):
@@ -104,6 +104,11 @@ class Names:
     def define_first(self, key: str, statements: list[ast.stmt]) -> None:
         """Put a definition before the script's own statements."""
         self.definitions[key] = statements
+
+    def head(self) -> list[ast.stmt]:
+        """The imports and definitions that the statements written so far need."""
+        imports = sorted(self.imports, key=lambda line: (line.startswith("from"), line))
+        return [*ast.parse("\n".join(imports)).body, *(each for one in self.definitions.values() for each in one)]
 
     # --- the framework ---------------------------------------------------------------------------------------------
 
@@ -193,7 +198,7 @@ class Names:
         """
         if thing is Reading:
             self.imports["from collections import namedtuple"] = None
-            self.define_first("Reading", ast.parse('Reading = namedtuple("Reading", "shape dtype flat")').body)
+            self.define_first("Reading", ast.parse(READING).body)
             self.used.add("Reading")
             return name("Reading")
         if thing is pytest.approx:

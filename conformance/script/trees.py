@@ -28,14 +28,15 @@ class Trees:
 
     implementation: Implementation
 
-    def build(self: Any, blueprint: Value, device: Value = Static("cpu")) -> Tree:
-        """The statements that build the tree; which variable holds what."""
+    def build(self: Any, blueprint: Value, device: Value = Static("cpu"), root: str | None = None) -> Tree:
+        """The statements that build the tree, into the variable ``root`` if there is one; which variable holds what."""
         if not isinstance(blueprint, Static) or not isinstance(device, Static):
             raise Unsupported("only the script knows what to build")
         subject = types.SimpleNamespace(blueprint=self.implementation.restrict(blueprint.value), device=device.value)
         subject.model = model.of(subject.blueprint)
         subject.models = {module.path: module for module in subject.model.modules()}
-        tree = Tree(subject)
+        tree = Tree(subject, root=root)
+        self.used |= {root} if root else set()
         self.emit(marker(tree, "log"))
         self._module(tree, subject.blueprint, "")
         self.emit(marker(tree, "table"))
@@ -87,7 +88,8 @@ class Trees:
         children = Table({key: made[key] for key, child in here.modules_.items() if child is not None})
         scope = Scope({}, "inline")
         built = self.adapter_call("module_for", [Static(node), children], {}, scope)
-        variable = tree.variables[path] = self._new(path, "module")
+        variable = tree.variables[path] = tree.root if tree.root and not path else self._new(path, "module")
+        self.taken.add(variable)
         with self._owned(variable):
             self.emit(_assign(variable, self.lift(built)))
             for key, member in node.members:

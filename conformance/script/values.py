@@ -92,6 +92,7 @@ class Tree:
     """A built tree: which variable of the script holds which of its objects.
 
     Attributes:
+        root: the variable that the module itself shall have.
         variables: by the path at which the object was registered.
         handles: variables of the handles of its hooks, by hook name.
         table, function: the script's table of "which object is which", and its function that looks it up.
@@ -99,6 +100,7 @@ class Tree:
     """
 
     subject: Any
+    root: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     handles: dict[str, str] = field(default_factory=dict)
     table: str = ""
