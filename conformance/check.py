@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import hypothesis
 import pytest
 
-from conformance.contract import Clause
+from conformance import failure
+from conformance.contract import Clause, drawn
 from conformance.implementation import Absent, Implementation
 from conformance.profiles import profile
+from conformance.script import write
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,20 @@ def _version_gap(clause: Clause, implementation: Implementation) -> str | None:
 
 
 def check(
-    clause: Clause, implementation: Implementation, device: str = "cpu", settings: hypothesis.settings | None = None
+    clause: Clause,
+    implementation: Implementation,
+    device: str = "cpu",
+    settings: hypothesis.settings | None = None,
+    script: bool = False,
 ) -> Record:
-    """Check one clause; an exception of the property is the failure's reason."""
+    """Check one clause; an exception of the property is the failure's reason. With ``script``, a failure has its script
+    too, and what that observes and expects."""
     if found := obstacle(clause, implementation, device):
         return Record(clause.id, device, *found)
     settings = settings or hypothesis.settings(profile("ci"), database=None)
     started = time.perf_counter()
-    outcome, reason = "passed", ""
+    outcome, reason, shown = "passed", "", {}
+    drawn.clear()
     previous = hypothesis.settings.get_current_profile_name()
     hypothesis.settings.register_profile("conformance-check", settings)
     hypothesis.settings.load_profile("conformance-check")
@@ -83,6 +91,9 @@ def check(
         outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         outcome, reason = "failed", f"{type(error).__name__}: {error}"
+        shown = {"witness": failure.arguments(clause, drawn)}
+        if script:
+            shown |= failure.kept(write(clause, implementation, device, dict(drawn)))
     finally:
         hypothesis.settings.load_profile(previous)
-    return Record(clause.id, device, outcome, reason, time.perf_counter() - started)
+    return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)

@@ -227,8 +227,6 @@ class Subject:
         handles: what registering each hook returned, by hook name.
     """
 
-    latest: Subject | None = None  # what a failure report shows
-
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
         self.blueprint = implementation.restrict(blueprint)
@@ -244,7 +242,6 @@ class Subject:
             self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
-        Subject.latest = self
 
     def __getitem__(self, path: str) -> Any:
         """The object that the builder registered at that path."""

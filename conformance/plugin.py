@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from conformance import contract, deviations, failure, profiles
+from conformance import contract, deviations, failure, profiles, script
 from conformance.check import Record, obstacle
 from conformance.contract import Clause, Severity
-from conformance.implementation import Absent, AdapterError, Implementation, Subject, find
+from conformance.implementation import Absent, AdapterError, Implementation, find
 from conformance.report import Run, write
 
 DEVICES = deviations.DEVICES
@@ -143,7 +143,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
     clause = _clause(pyfuncitem)
     if clause is None:
         return (yield)
-    Subject.latest = None  # what a failure shows is this case's
+    contract.drawn.clear()  # what a failure shows is this case's
     implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
     for deviation in pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ()):
         if deviation.applies(implementation.version, device):
@@ -168,6 +168,9 @@ def _expect(
                 pytrace=False,
             )
     item.user_properties += [("link", deviation.link), ("witness", failure.arguments(clause, deviation.witness))]
+    if item.config.getoption("--report"):
+        shown = script.write(clause, implementation, device, deviation.witness)
+        item.user_properties += failure.kept(shown).items()
     pytest.xfail(deviation.reason)
 
 
@@ -192,10 +195,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     clause = _clause(item)
     if clause is not None and report.when == "call" and report.failed:
-        if clause.severity is Severity.OBSERVED and item.config.stash[SUBJECT].contract_version is None:
-            report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
-        report.sections.append(("clause", failure.explain(clause, _again(item))))
+        implementation = item.config.stash[SUBJECT]
         report.user_properties.append(("witness", failure.arguments(clause, contract.drawn)))
+        differs = clause.severity is Severity.OBSERVED and implementation.contract_version is None
+        if differs:
+            report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
+        if not differs or item.config.getoption("--report"):
+            given = dict(contract.drawn)
+            shown = script.write(clause, implementation, _device(item), given)
+            report.user_properties += failure.kept(shown).items()
+            report.sections.append(("clause", failure.explain(clause, shown, given, _again(item))))
     return report
 
 

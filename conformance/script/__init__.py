@@ -49,8 +49,13 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
     """
     try:
         made = written_out(clause, implementation, device, arguments)
+        if not made.observed:
+            # Perhaps what fails is the building of something that nothing uses.
+            made = written_out(clause, implementation, device, arguments, whole=True)
     except Exception as error:  # whatever it is, the failure must be shown
         return calling(clause, implementation, device, arguments, f"{type(error).__name__}: {error}")
+    if not made.observed:
+        return calling(clause, implementation, device, arguments, "written out, it shows no difference")
     if len(made.text) > LONGEST:
         shown = calling(clause, implementation, device, arguments, "written out, it is too long to read")
         return Script(shown.text, made.observed, made.expected, shown.obstacle)
@@ -58,9 +63,9 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
 
 
 def written_out(
-    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]
+    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], whole: bool = False
 ) -> Script:
-    """The property, written out for these arguments.
+    """The property, written out for these arguments; with ``whole``, trees are built whole.
 
     Raises:
         Unsupported: it does something that cannot be written down without the suite.
@@ -69,12 +74,12 @@ def written_out(
     function = getattr(clause.function, "replay", clause.function)
     statements = specialiser.property(function, {**arguments, "device": device})
     head = specialiser.head()
-    everything = pruned(statements, head)
+    everything = pruned(statements, head, whole)
     place, observed, expected, shown = follow(everything, head)
     done = everything[:place]
     kept = [each for each in statements if hasattr(each, "marks") or each in done]
     head = used(head, [*kept, *shown])
-    text = layout.text(heading(clause, implementation), head, pruned(kept, [*head, *shown]), shown)
+    text = layout.text(heading(clause, implementation), head, pruned(kept, [*head, *shown], whole), shown)
     return Script(text, observed, expected)
 
 

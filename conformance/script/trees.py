@@ -220,13 +220,13 @@ def marker(tree: Tree, kind: str) -> ast.stmt:
     return made
 
 
-def pruned(statements: list[ast.stmt], shown: list[ast.stmt]) -> list[ast.stmt]:
+def pruned(statements: list[ast.stmt], shown: list[ast.stmt], whole: bool = False) -> list[ast.stmt]:
     """The statements without the objects of trees that neither they nor the last ones, ``shown``, use; with the tables
-    and logs that they do use."""
+    and logs that they do use. With ``whole``, every object stays."""
     owned: dict[str, list[ast.stmt]] = {}
     needed: set[str] = set()
     for statement in statements:
-        if hasattr(statement, "owner"):
+        if hasattr(statement, "owner") and not whole:
             owned.setdefault(statement.owner, []).append(statement)
         elif not hasattr(statement, "marks"):
             needed |= mentioned(statement)
