@@ -108,7 +108,7 @@ class Paddle(Implementation):
 
     def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
         place = "" if device == "cpu" else ", place='gpu'"
-        arranged = f".reshape({list(shape)!r})" if shape and 0 in shape else ""
+        arranged = f".reshape({list(shape)!r})" if shape and (0 in shape or not values.startswith("[")) else ""
         return f"paddle.to_tensor({values}, dtype={dtype!r}{place}){arranged}"
 
     def read(self, tensor: paddle.Tensor) -> Reading:

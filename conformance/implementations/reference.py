@@ -39,7 +39,7 @@ class Reference(Implementation):
 
     def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
         place = "" if device == "cpu" else f", {device!r}"
-        arranged = f".reshape({shape!r})" if shape and 0 in shape else ""
+        arranged = f".reshape({shape!r})" if shape and (0 in shape or not values.startswith("[")) else ""
         return f"reference.Tensor({values}, {dtype!r}{place}){arranged}"
 
     def read(self, tensor: reference.Tensor) -> Reading:

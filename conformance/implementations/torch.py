@@ -54,7 +54,9 @@ class Torch(Implementation):
 
     def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
         place = "" if device == "cpu" else f", device={device!r}"
-        kind = "" if dtype == "float32" and "." in values else f", dtype=torch.{dtype}"
+        kind = (
+            "" if dtype == "float32" and ("." in values or values.startswith("numbers")) else f", dtype=torch.{dtype}"
+        )
         arranged = "" if shape is None or (0 not in shape and values.startswith("[")) else f".reshape({shape!r})"
         return f"torch.tensor({values}{kind}{place}){arranged if shape != () else ''}"
 

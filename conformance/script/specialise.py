@@ -417,7 +417,9 @@ class Specialiser(Names, Trees):
             display = ast.List if value.kind is list else ast.Tuple
             return display([self.lift(item) for item in value.items], ast.Load())
         if isinstance(value, Table):
-            return ast.Dict([literal(key, self.resolve) for key in value.items], [*map(self.lift, value.items.values())])
+            return ast.Dict(
+                [literal(key, self.resolve) for key in value.items], [*map(self.lift, value.items.values())]
+            )
         if isinstance(value, Closure) and isinstance(value.node, ast.Lambda):
             return self.function_expression(value)
         if isinstance(value, Raised):
@@ -745,7 +747,9 @@ class Specialiser(Names, Trees):
             self.store_plainly(generator.target, item, inner)
             test = self.value(generator.ifs[0], inner)
             if self.truth(test) is None:
-                chosen = ast.IfExp(self.lift(test), ast.List([self.code(node.elt, inner)], ast.Load()), ast.List([], ast.Load()))
+                chosen = ast.IfExp(
+                    self.lift(test), ast.List([self.code(node.elt, inner)], ast.Load()), ast.List([], ast.Load())
+                )
                 made.append(Code(ast.Starred(chosen, ast.Load())))
             elif self.truth(test):
                 made.append(self.value(node.elt, inner))
@@ -854,7 +858,11 @@ class Specialiser(Names, Trees):
                 made = special(*arguments, **more)
                 if made is not None:
                     return made
-            if all(isinstance(each, Static) for each in every) and function is not iter and not self.framework(function):
+            if (
+                all(isinstance(each, Static) for each in every)
+                and function is not iter
+                and not self.framework(function)
+            ):
                 return Static(function(*(a.value for a in arguments), **{k: v.value for k, v in keywords.items()}))
             plain = inspect.unwrap(function) if callable(function) else None
             if isinstance(plain, types.FunctionType) and ours(plain):
@@ -1280,7 +1288,11 @@ class Specialiser(Names, Trees):
     def store_name(self, variable: str, value: Value, scope: Scope) -> None:
         owner = scope.function()
         free = variable not in owner.forced and not scope.uncertain
-        if isinstance(value, Static) and variable in owner.identical and not isinstance(value.value, (type(None), bool)):
+        if (
+            isinstance(value, Static)
+            and variable in owner.identical
+            and not isinstance(value.value, (type(None), bool))
+        ):
             free = False
         if isinstance(value, (Tree, Adapter, Method, Raised, Instance)):
             owner.variables[variable] = value
@@ -1633,9 +1645,7 @@ class Specialiser(Names, Trees):
             if left is not None:
                 raise left
 
-    def raises(
-        self, context: ast.Call, variable: ast.expr | None, scope: Scope, inside: Callable[[], None]
-    ) -> None:
+    def raises(self, context: ast.Call, variable: ast.expr | None, scope: Scope, inside: Callable[[], None]) -> None:
         """``pytest.raises`` in plain Python."""
         raised = self.value(context.args[0], scope)
         kind = self.lift(raised)
@@ -1645,7 +1655,9 @@ class Specialiser(Names, Trees):
         self.emit(assign(made, ast.Constant(None)))
         with self.into([]) as body:
             inside()
-        keep = ast.ExceptHandler(name("Exception" if usual else "BaseException"), "error", [assign(made, name("error"))])
+        keep = ast.ExceptHandler(
+            name("Exception" if usual else "BaseException"), "error", [assign(made, name("error"))]
+        )
         self.emit(ast.Try(body or [ast.Pass()], [keep], [], []))
         statement = ast.Assert(call("isinstance", name(made), kind))
         statement.raises = (made, kind, match)  # type: ignore[attr-defined]

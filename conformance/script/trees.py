@@ -137,9 +137,8 @@ class Trees:
             return None
         dtype, device, shape = (given[key].value for key in defaults)
         values = given["values"]
-        text = ast.unparse(self.lift(values))
-        if len(text) > 600 and isinstance(values, Static) and dtype.startswith(("float", "bfloat")) and shape:
-            text = self._numbers(values.value, shape) or text
+        text = self._numbers(values.value, shape, dtype) if isinstance(values, Static) and shape else None
+        text = text or ast.unparse(self.lift(values))
         code = self.implementation.tensor_code(text, dtype, device, shape)
         if code is None:
             return None
@@ -148,14 +147,17 @@ class Trees:
                 self.import_module(module, alias)
         return Code(ast.parse(code, mode="eval").body, something=True)
 
-    def _numbers(self: Any, values: Any, shape: tuple[int, ...]) -> str | None:
+    def _numbers(self: Any, values: Any, shape: tuple[int, ...], dtype: str) -> str | None:
         """A large tensor is computed rather than written out."""
-        flat = list(_flat(values))
+        count = bp.size(tuple(shape))
+        if count <= 64 or not dtype.startswith(("float", "bfloat")):
+            return None
+        flat = tuple(_flat(values))
         for fill in range(31):
-            if flat == list(bp.flat_values(tuple(shape), "float32", fill)):
+            if flat[:31] == bp.flat_values((31,), dtype, fill) and flat == bp.flat_values((count,), dtype, fill):
                 self.define_first("numbers", ast.parse(NUMBERS).body)
                 self.used.add("numbers")
-                return f"numbers({len(flat)}, {fill})"
+                return f"numbers({count}, {fill})"
         return None
 
     # --- which object is which -------------------------------------------------------------------------------------
