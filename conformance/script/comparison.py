@@ -32,11 +32,11 @@ def explicit(statement: ast.stmt, observed: str, expected: str) -> list[ast.stmt
         if isinstance(inner, list):
             setattr(changed, field, [one for each in inner for one in explicit(each, observed, expected)])
     if isinstance(statement, ast.Try):
-        changed.handlers = []  # type: ignore[attr-defined]
+        changed.handlers = []
         for handler in statement.handlers:
             made = copy.copy(handler)
             made.body = [one for each in handler.body for one in explicit(each, observed, expected)]
-            changed.handlers.append(made)  # type: ignore[attr-defined]
+            changed.handlers.append(made)
     return [changed]
 
 
@@ -76,6 +76,7 @@ def given(variable: str, value: ast.expr) -> list[ast.stmt]:
 
 
 def represented(variable: str) -> ast.expr:
+    """``repr(variable)``."""
     return call("repr", name(variable))
 
 

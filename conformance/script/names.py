@@ -13,7 +13,7 @@ import keyword
 import sys
 import types
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,8 @@ from conformance import chain
 from conformance.implementation import Implementation
 from conformance.model import Reading
 from conformance.script.literals import standard, unwritable
-from conformance.script.values import Adapter, Code, Method, Static, Unsupported, Value, expression, name
-
-if TYPE_CHECKING:
-    from conformance.script.specialise import Scope
+from conformance.script.scope import Scope, source
+from conformance.script.values import Adapter, Code, Method, Static, Value, expression, name
 
 #: Modules of ours that no script may import.
 PACKAGES = ("conformance", "strategies")
@@ -223,7 +221,7 @@ class Names:
         if isinstance(thing, type) and (thing.__module__ in own or thing.__module__.startswith("conformance.suite.")):
             return self.own_class(thing)
         if isinstance(thing, types.FunctionType) and ours(thing):
-            return name(self.define(inspect.unwrap(thing), {}))  # type: ignore[attr-defined]
+            return name(self.define(inspect.unwrap(thing), {}))
         if self.framework(thing):
             return self.framework_name(thing)
         if isinstance(thing, (type, types.FunctionType)) and "<" not in thing.__qualname__:
@@ -232,27 +230,25 @@ class Names:
 
     def own_class(self, thing: type) -> ast.expr:
         """A class of the suite's or of the adapter's, written out."""
-        from conformance.script.specialise import Scope, source
-
         key = f"class {thing.__module__}.{thing.__qualname__}"
         if "<locals>" in thing.__qualname__:
             raise unwritable(thing)
-        if key not in self.functions:  # type: ignore[attr-defined]
-            made = self.functions[key] = self.fresh(thing.__name__)  # type: ignore[attr-defined]
+        if key not in self.functions:
+            made = self.functions[key] = self.fresh(thing.__name__)
             scope = Scope(vars(sys.modules[thing.__module__]), "def")
             node = source(thing)
             if not isinstance(node, ast.ClassDef):
                 raise unwritable(thing)
-            definition = self.class_definition(node, made, scope)  # type: ignore[attr-defined]
+            definition = self.class_definition(node, made, scope)
             self.define_first(made, [definition])
-        return name(self.functions[key])  # type: ignore[attr-defined]
+        return name(self.functions[key])
 
     def chain(self) -> ast.expr:
         """``Chain``, the one class of users' own that trees hold, on the framework's classes."""
         if "Chain" not in self.definitions:
             self.used |= {"Chain", "run"}
             kinds = {kind: self.lift(self.adapter_attribute(kind)) for kind in ("Module", "ModuleList", "ModuleDict")
-                     if self.implementation.lacks(kind) is None}  # type: ignore[attr-defined]  # fmt: skip
+                     if self.implementation.lacks(kind) is None}  # fmt: skip
             self.define_first("Chain", ast.parse(chain.source(**{k: ast.unparse(v) for k, v in kinds.items()})).body)
         return name("Chain")
 
@@ -277,8 +273,6 @@ class Names:
     def collected(self, globals_: dict[str, Any], key: str) -> Value:
         """A list or dict at the top of a file in which something is collected: the script has one of its own, and what
         the file does with it."""
-        from conformance.script.specialise import Scope
-
         if key not in self.definitions:
             self.define_first(key, [])
             scope = Scope(globals_, "def")
@@ -288,13 +282,13 @@ class Names:
             for statement in module_source(globals_["__name__"]).body:
                 names = {each.id for each in ast.walk(statement) if isinstance(each, ast.Name)}
                 if isinstance(statement, (ast.Assign, ast.AnnAssign)) and empty_display(statement, key):
-                    made += [ast.Assign([ast.Name(key, ast.Store())], statement.value, lineno=0)]  # type: ignore[list-item]
+                    made += [ast.Assign([ast.Name(key, ast.Store())], statement.value, lineno=0)]
                 elif isinstance(statement, ast.Expr) and key in names:
-                    with self.into(made):  # type: ignore[attr-defined]
-                        self.block([statement], scope)  # type: ignore[attr-defined]
+                    with self.into(made):
+                        self.block([statement], scope)
             if any(vars(module) is globals_ for module in self.adapter_modules):
                 for statement in made:
-                    statement.lives = (globals_, key)  # type: ignore[attr-defined]
+                    statement.lives = (globals_, key)
             self.define_first(key, made)
         return Code(name(key), stable=True, something=True)
 
@@ -325,8 +319,6 @@ class Names:
 
     def class_attribute(self, key: str) -> ast.expr | None:
         """``nn.MaxPool2D`` where the adapter's class says ``MaxPool2d = nn.MaxPool2D``."""
-        from conformance.script.specialise import source
-
         for kind in type(self.implementation).__mro__:
             if key not in vars(kind):
                 continue
@@ -348,20 +340,17 @@ class Names:
             answer = getattr(self.implementation, key)
             return Static(answer(*(a.value for a in arguments), **{k: v.value for k, v in keywords.items()}))
         if key == "build":
-            return self.build(*arguments, **keywords)  # type: ignore[attr-defined]
+            return self.build(*arguments, **keywords)
         function = getattr(type(self.implementation), key)
         given = [Adapter(), *arguments]
         if key == "read" and len(arguments) == 1 and not keywords:
-            made = name(self.define(function, {"self": Adapter()}))  # type: ignore[attr-defined]
-            return Code(ast.Call(made, [self.lift(arguments[0])], []), something=True)  # type: ignore[attr-defined]
+            made = name(self.define(function, {"self": Adapter()}))
+            return Code(ast.Call(made, [self.lift(arguments[0])], []), something=True)
         if key == "tensor":
-            made = self.plain_tensor(arguments, keywords)  # type: ignore[attr-defined]
+            made = self.plain_tensor(arguments, keywords)
             if made is not None:
                 return made
-        made = self.helper(function, given, keywords, scope, expression=True)  # type: ignore[attr-defined]
+        made = self.helper(function, given, keywords, scope, expression=True)
         if isinstance(made, Code):
             made.something = key in ("tensor", "make", "parameter", "read", "module_for")
         return made
-
-
-__all__ = ["Names", "Unsupported", "ours"]

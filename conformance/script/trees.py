@@ -11,6 +11,7 @@ from typing import Any
 from conformance import blueprint as bp
 from conformance import model
 from conformance.implementation import Implementation, Subject
+from conformance.script.scope import Scope, assign
 from conformance.script.values import Adapter, Code, Method, Static, Table, Tree, Unsupported, Value, call, name
 
 NAMES = """
@@ -23,12 +24,15 @@ def numbers(count, start):
 """
 
 
+CPU = Static("cpu")
+
+
 class Trees:
     """Builds blueprints as :class:`Subject` does, in the script."""
 
     implementation: Implementation
 
-    def build(self: Any, blueprint: Value, device: Value = Static("cpu"), root: str | None = None) -> Tree:
+    def build(self: Any, blueprint: Value, device: Value = CPU, root: str | None = None) -> Tree:
         """The statements that build the tree, into the variable ``root`` if there is one; which variable holds what."""
         if not isinstance(blueprint, Static) or not isinstance(device, Static):
             raise Unsupported("only the script knows what to build")
@@ -48,7 +52,7 @@ class Trees:
                 for hook in node.hooks:
                     handle = self.tree_call(tree, "register", [Static(hook), self._known(variable)], None)
                     tree.handles[hook.name] = self.fresh("handle")
-                    self.emit(_assign(tree.handles[hook.name], self.lift(handle)))
+                    self.emit(assign(tree.handles[hook.name], self.lift(handle)))
         return tree
 
     @contextlib.contextmanager
@@ -79,8 +83,6 @@ class Trees:
         return made
 
     def _module(self: Any, tree: Tree, node: bp.Blueprint, path: str) -> Code:
-        from conformance.script.specialise import Scope
-
         subject, made = tree.subject, {}
         for key, member in node.members:
             made[key] = self._member(tree, member, model.join(path, key))
@@ -91,7 +93,7 @@ class Trees:
         variable = tree.variables[path] = tree.root if tree.root and not path else self._new(path, "module")
         self.taken.add(variable)
         with self._owned(variable):
-            self.emit(_assign(variable, self.lift(built)))
+            self.emit(assign(variable, self.lift(built)))
             for key, member in node.members:
                 arguments = [self._known(variable), Static(key), Static(member), made[key], Static(here)]
                 self.helper(Subject._register_member, [tree, *arguments], {}, scope)
@@ -110,8 +112,6 @@ class Trees:
             return Static(None)
         if isinstance(member, bp.Attribute) and not isinstance(member.value, bp.Tensor):
             return self._kept(tree, path, "value", self.lift(Static(member.value)))
-        from conformance.script.specialise import Scope
-
         scope = Scope({}, "inline")
         if isinstance(member, bp.Attribute):
             built, kind = self.adapter_call("make", [Static(member.value)], {}, scope), "tensor"
@@ -125,7 +125,7 @@ class Trees:
         """A variable for a tensor or value of the tree."""
         made = tree.variables[path] = self._new(path, kind)
         with self._owned(made):
-            self.emit(_assign(made, value))
+            self.emit(assign(made, value))
         return self._known(made)
 
     def plain_tensor(self: Any, arguments: list[Value], keywords: dict[str, Value]) -> Value | None:
@@ -192,8 +192,6 @@ class Trees:
 
     def tree_call(self: Any, tree: Tree, key: str, arguments: list[Value], scope: Any) -> Value:
         """A method of a subject."""
-        from conformance.script.specialise import Scope
-
         scope = scope or Scope({}, "inline")
         if key == "__getitem__":
             return self.object_at(tree, arguments[0])
@@ -218,7 +216,7 @@ class Trees:
 def marker(tree: Tree, kind: str) -> ast.stmt:
     """Where a statement stands once it is known whether the script needs it."""
     made = ast.Pass()
-    made.marks = (tree, kind)  # type: ignore[attr-defined]
+    made.marks = (tree, kind)
     return made
 
 
@@ -263,9 +261,9 @@ def defined(node: ast.stmt) -> set[str]:
 
 def filled(statement: ast.stmt, needed: set[str]) -> list[ast.stmt]:
     """What the marker stands for, where these variables are needed."""
-    tree, kind = statement.marks  # type: ignore[attr-defined]
+    tree, kind = statement.marks
     if kind == "log":
-        return [_assign(tree.log, ast.List([], ast.Load()))] if tree.log in needed else []
+        return [assign(tree.log, ast.List([], ast.Load()))] if tree.log in needed else []
     if tree.function not in needed:
         return []
     first: dict[str, str] = {}
@@ -273,11 +271,7 @@ def filled(statement: ast.stmt, needed: set[str]) -> list[ast.stmt]:
         if variable in needed:
             first.setdefault(variable, path)
     keys = [call("id", name(variable)) for variable in first]
-    return [_assign(tree.table, ast.Dict(keys, [ast.Constant(path) for path in first.values()]))]  # type: ignore[arg-type]
-
-
-def _assign(variable: str, value: ast.expr) -> ast.Assign:
-    return ast.Assign([ast.Name(variable, ast.Store())], value, lineno=0)
+    return [assign(tree.table, ast.Dict(keys, [ast.Constant(path) for path in first.values()]))]
 
 
 def _flat(values: Any) -> Any:
