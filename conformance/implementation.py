@@ -147,7 +147,7 @@ class Implementation:
 
     def parameter(self, tensor: Any, requires_grad: bool = True) -> Any:
         """A parameter over that tensor."""
-        return self.Parameter(tensor, requires_grad=requires_grad)
+        return self.Parameter(tensor) if requires_grad else self.Parameter(tensor, requires_grad=False)
 
     def register_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
         """``module.register_buffer``, in the framework's own spelling of the arguments."""
@@ -171,6 +171,13 @@ class Implementation:
     def extra_repr(self, module: model.ModuleModel) -> str:
         """What a leaf layer of the framework's own prints between the parentheses of its repr."""
         return model.extra_repr(module)
+
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str | None:
+        """The expression that makes such a tensor, as a script for a failure shows it; ``values`` is an expression.
+
+        Where it is None, a script has the method ``tensor`` itself, as a function.
+        """
+        return None
 
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""
@@ -309,8 +316,6 @@ class Subject:
         handles: what registering each hook returned, by hook name.
     """
 
-    latest: Subject | None = None  # what a failure report shows
-
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
         self.blueprint = implementation.presented(implementation.restrict(blueprint))
@@ -331,7 +336,6 @@ class Subject:
                 self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
-        Subject.latest = self
 
     @property
     def below(self) -> str:

@@ -1,23 +1,26 @@
 """Write what can be computed into the documentation: ``python docs/generate.py`` (``--check`` only looks).
 
 ``docs/contract.md`` is the table of clauses, ``docs/findings.md`` the list of PyTorch's known deviations, and
-``docs/findings/NAME.md`` that of another implementation; in ``README.md`` the text between ``<!-- generated NAME -->`` and
-``<!-- end -->`` is replaced, in ``docs/reports.md`` what its commands print.
+``docs/findings/NAME.md`` that of another implementation; in ``README.md`` and ``docs/failures.md`` the text between
+``<!-- generated NAME -->`` and ``<!-- end -->`` is replaced, in ``docs/reports.md`` what its commands print.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
-from transcripts import renewed  # noqa: E402
+from transcripts import renewed as transcribed  # noqa: E402
 
-from conformance import contract, deviations  # noqa: E402
+from conformance import blueprint as bp  # noqa: E402
+from conformance import contract, deviations, failure, script  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
 
 
@@ -121,15 +124,34 @@ def areas() -> str:
     return table(["area", *map(str, Severity), "deviations of PyTorch 2.13.0"], rows)
 
 
-def readme() -> str:
-    """The README with its generated parts renewed."""
-    parts = {"areas": areas()}
+def renewed(page: Path, **parts: str) -> str:
+    """A page with its generated parts renewed."""
     return re.sub(
         r"(<!-- generated (\w+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{parts[match[2]]}\n{match[3]}",
-        (ROOT / "README.md").read_text(encoding="utf-8"),
+        page.read_text(encoding="utf-8"),
         flags=re.DOTALL,
     )
+
+
+def failures_page() -> str:
+    """How to read a failure; the example is what the implementation on the page really shows."""
+    page = ROOT / "docs/failures.md"
+    if importlib.util.find_spec("torch") is None:
+        return page.read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)[0]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stops.py"
+        path.write_text(code, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("stops", path)
+        sys.modules["stops"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
+        test = "test_traversal.py::test_named_modules_yields_the_module_itself_first_then_depth_first[cpu]"
+        again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
+        given = bp.parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
+        shown = failure.explain(clause, script.write(clause, module.implementation, "cpu", given), given, again)
+    return renewed(page, failure=f"```\n{shown}\n```")
 
 
 def pages() -> dict[Path, str]:
@@ -139,8 +161,9 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/contract.md": contract_page(),
         ROOT / "docs/findings.md": findings_page(),
         **{ROOT / f"docs/findings/{name}.md": departures_page(name) for name in others()},
-        ROOT / "README.md": readme(),
-        ROOT / "docs/reports.md": renewed((ROOT / "docs/reports.md").read_text(encoding="utf-8")),
+        ROOT / "docs/failures.md": failures_page(),
+        ROOT / "docs/reports.md": transcribed((ROOT / "docs/reports.md").read_text(encoding="utf-8")),
+        ROOT / "README.md": renewed(ROOT / "README.md", areas=areas()),
     }
 
 

@@ -110,6 +110,11 @@ class Paddle(Implementation):
         made = paddle.to_tensor(values, dtype=dtype, place=place)
         return made if shape is None or tuple(made.shape) == tuple(shape) else made.reshape(shape)
 
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
+        place = "" if device == "cpu" else ", place='gpu'"
+        arranged = f".reshape({list(shape)!r})" if shape and (0 in shape or not values.startswith("[")) else ""
+        return f"paddle.to_tensor({values}, dtype={dtype!r}{place}){arranged}"
+
     def read(self, tensor: paddle.Tensor) -> Reading:
         dtype = str(tensor.dtype).removeprefix("paddle.")
         # NumPy has no bfloat16: paddle hands its bits out as uint16.

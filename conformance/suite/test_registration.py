@@ -1103,13 +1103,14 @@ def test_a_parameter_of_integers_needs_requires_grad_false(implementation, devic
 def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implementation, device, parameter, fill):
     """deepcopy of a Parameter is a Parameter of the same values, dtype and requires_grad; a write into one is not seen
     in the other."""
-    original = implementation.build(bp.Module({"p": parameter}), device)["p"]
+    subject = implementation.build(bp.Module({"p": parameter}), device)
+    original, built = subject["p"], subject.blueprint.at("p")
     made = implementation.read(original)
     copied = copy.deepcopy(original)
     assert isinstance(copied, implementation.Parameter) and copied is not original
     assert implementation.read(copied) == made
     assert implementation.requires_grad(copied) is implementation.requires_grad(original)
-    implementation.write(copied, bp.Tensor(made.shape, made.dtype, fill).values())
+    implementation.write(copied, bp.Tensor(built.shape, built.dtype, fill).values())
     assert implementation.read(original) == made
 
 
