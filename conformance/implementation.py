@@ -518,7 +518,7 @@ def _missing_features(implementation: Implementation) -> frozenset[str]:
         feature
         for feature in features
         if (feature in implementation.lacking or (not feature.startswith("tree.") and implementation.lacks(feature)))
-    )
+    ) | ({"tree.transient"} if implementation.lacks("Module.register_buffer(persistent)") else set())
 
 
 def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
-from transcripts import renewed as transcribed  # noqa: E402
+import transcripts  # noqa: E402
 
 from conformance import blueprint as bp  # noqa: E402
 from conformance import contract, deviations, failure, script  # noqa: E402
@@ -162,14 +162,19 @@ def pages() -> dict[Path, str]:
         ROOT / "docs/findings.md": findings_page(),
         **{ROOT / f"docs/findings/{name}.md": departures_page(name) for name in others()},
         ROOT / "docs/failures.md": failures_page(),
-        ROOT / "docs/reports.md": transcribed((ROOT / "docs/reports.md").read_text(encoding="utf-8")),
         ROOT / "README.md": renewed(ROOT / "README.md", areas=areas()),
     }
 
 
+def transcribed() -> dict[Path, str]:
+    """What the pages should hold whose outputs are printed by commands: this runs them, which takes its time."""
+    found = [ROOT / "docs/reports.md", ROOT / "docs/implementers.md"]
+    return {page: transcripts.renewed(page.read_text(encoding="utf-8")) for page in found}
+
+
 def main() -> None:
     """Write the pages, or name those out of date."""
-    made = pages()
+    made = pages() | transcribed()
     stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         sys.exit(f"out of date, run python docs/generate.py: {', '.join(p.name for p in stale)}" if stale else 0)

@@ -1,7 +1,8 @@
 """Run what a page of the documentation shows, and put in what it printed.
 
 The blocks of a page are taken from top to bottom, in one empty folder: ``python NAME`` is a file of that name, ``sh`` is
-run, ``console`` is run and the output below its ``$`` lines replaced, and of ``yaml`` the lines of the command are run.
+run, ``console`` is run and the output below its ``$`` lines replaced, and of ``yaml`` the lines of the command are run;
+``toml NAME`` is a file as well. How long something took is left out.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = 'module-conformance() { "$PYTHON" -m conformance "$@"; }\n'
+COMMAND = 'module-conformance() { "$PYTHON" -m conformance "$@"; }; pytest() { "$PYTHON" -m pytest "$@" 2>&1; }\n'
 
 
 def renewed(text: str) -> str:
@@ -24,7 +25,7 @@ def renewed(text: str) -> str:
 
         def renew(block: re.Match[str]) -> str:
             kind, file, content = block.groups()
-            if kind == "python" and file:
+            if kind in ("python", "toml") and file:
                 target = folder / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(content, encoding="utf-8")
@@ -53,12 +54,13 @@ def _run(command: str, folder: Path, refused: int = 0) -> str:
         "NO_COLOR": "1",
         "LC_ALL": "C.UTF-8",
         "GITHUB_STEP_SUMMARY": "summary.md",
-        # A few clauses are enough to show with; a reader runs them all.
-        "PYTEST_ADDOPTS": "-p no:cacheprovider -k 'named_modules or modules_yields'",
+        "PYTEST_ADDOPTS": "-p no:cacheprovider",
     }
+    if "module-conformance run" in command:  # a few clauses are enough to show with; a reader runs them all
+        environment["PYTEST_ADDOPTS"] += " -k 'named_modules or modules_yields'"
     done = subprocess.run(
         ["bash", "-c", COMMAND + command], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
     )
     if done.returncode not in (0, 1, refused) or "Traceback" in done.stderr:
         sys.exit(f"{command}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return re.sub(r" in \d+\.\d+s( \(\d:\d\d:\d\d\))?", "", done.stdout)
