@@ -463,12 +463,12 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
 def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
     if "tree.mode" in missing:
         node = node.replace(training=True)
-    if node.kind in bp.LAYERS and node.kind in missing:
-        # A module that holds the same, and gives back what it is called with.
-        return node.replace(kind="Chain", arguments=())
     names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
     gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
-    return node.replace(kind="Module") if node.kind in missing or gap else node
+    if node.kind not in missing and not gap:
+        return node
+    # A module that holds the same and, where it can be called, runs the same children.
+    return node.replace(kind="Module" if node.kind == "Chain" or "Chain" in missing else "Chain", arguments=())
 
 
 def accepts(function: Any, argument: str) -> bool:

@@ -242,7 +242,7 @@ for _target in (_cpp.ModuleDict, _cpp.ParameterDict):
     _filled(_target, ModuleDict.update)
 
 _KINDS = ("Module", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
-_LAYERS = ("Identity", "ReLU", "Dropout", "MaxPool2d", "Linear", "Conv2d", "BatchNorm1d")
+_LAYERS = ("Identity", "ReLU", "Dropout", "MaxPool2d", "Linear", "Conv2d")
 
 
 class Cpp(Torch):
@@ -253,6 +253,7 @@ class Cpp(Torch):
     lacking = {
         "Module.__setattr__": "assignment to a C++ module registers nothing",
         "Sequential": "a C++ Sequential holds only modules whose forward is known when the program is compiled",
+        "BatchNorm1d": "the buffers of a C++ layer are private: no drawn tensor can take their place",
         "deepcopy": "clone() is only there for classes with a reset() of their own",
         "pickle.module": "a C++ module is saved to an archive",
         "source": "failing trees are shown as PyTorch code in Python",
@@ -269,6 +270,8 @@ class Cpp(Torch):
     manual_seed = torch.manual_seed
 
     def __getattr__(self, name: str) -> Any:
+        if name in self.lacking:
+            raise Absent(name, f"{self.name} {self.version}: {self.lacking[name]}")
         if name in (*_KINDS, *_LAYERS):
             return getattr(_cpp, name)
         return Implementation.__getattr__(self, name)

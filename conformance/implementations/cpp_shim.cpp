@@ -13,34 +13,25 @@ std::vector<std::pair<std::string, T>> pairs(const torch::OrderedDict<std::strin
   return dict.pairs();
 }
 
-// What a subclass in C++ may reach.
+// What a subclass in C++ may reach; the buffers are private even to it.
 struct Open : nn::Module {
-  using nn::Module::buffers_;
   using nn::Module::parameters_;
 };
 
 // Put the tensor where the layer keeps it, as its own code does: in the registry and in the member of that name.
 void place(nn::Module& module, const std::string& name, const torch::Tensor& tensor) {
-  auto& parameters = module.*(&Open::parameters_);
-  auto& buffers = module.*(&Open::buffers_);
-  (parameters.contains(name) ? parameters : buffers)[name] = tensor;
+  (module.*(&Open::parameters_))[name] = tensor;
   auto keep = [&](auto* layer) {
-    if (layer && name == "weight") layer->weight = tensor;
-    if (layer && name == "bias") layer->bias = tensor;
+    if (layer) (name == "weight" ? layer->weight : layer->bias) = tensor;
   };
   keep(module.as<nn::LinearImpl>());
   keep(module.as<nn::Conv2dImpl>());
-  auto* norm = module.as<nn::BatchNorm1dImpl>();
-  keep(norm);
-  if (norm && name == "running_mean") norm->running_mean = tensor;
-  if (norm && name == "running_var") norm->running_var = tensor;
-  if (norm && name == "num_batches_tracked") norm->num_batches_tracked = tensor;
 }
 
-template <typename Impl, typename... Args>
+template <typename Impl>
 void layer(py::module& m, const char* name) {
   py::class_<Impl, nn::Module, std::shared_ptr<Impl>>(m, name, py::module_local(), py::dynamic_attr())
-      .def(py::init<Args...>())
+      .def(py::init<>())
       .def("forward", [](Impl& self, const torch::Tensor& x) { return self.forward(x); });
 }
 
@@ -124,7 +115,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
 
   layer<nn::IdentityImpl>(m, "Identity");
   layer<nn::ReLUImpl>(m, "ReLU");
-  layer<nn::BatchNorm1dImpl, int64_t>(m, "BatchNorm1d");
   py::class_<nn::DropoutImpl, nn::Module, std::shared_ptr<nn::DropoutImpl>>(m, "Dropout", py::module_local(), py::dynamic_attr())
       .def(py::init([](double p) { return std::make_shared<nn::DropoutImpl>(nn::DropoutOptions(p)); }), py::arg("p") = 0.5)
       .def("forward", [](nn::DropoutImpl& self, const torch::Tensor& x) { return self.forward(x); });
