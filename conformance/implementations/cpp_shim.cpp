@@ -1,4 +1,5 @@
 // torch::nn::Module and its containers for Python, name by name: nothing here behaves, it only passes on.
+#include <pybind11/functional.h>
 #include <torch/extension.h>
 
 #include <sstream>
@@ -52,6 +53,10 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         self.register_module(name, std::move(module));
       }, py::keep_alive<1, 3>())
       .def("_place", &place)
+      .def("_undefined", [](nn::Module& self, const std::string& name) {
+        const auto* found = (self.*(&Open::parameters_)).find(name);
+        return found && !found->defined();
+      })
       .def("_parameters", [](nn::Module& self, bool recurse) { return self.parameters(recurse); })
       .def("_named_parameters", [](nn::Module& self, bool recurse) { return pairs(self.named_parameters(recurse)); })
       .def("_buffers", [](nn::Module& self, bool recurse) { return self.buffers(recurse); })
@@ -103,6 +108,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   py::class_<nn::ParameterDictImpl, nn::Module, std::shared_ptr<nn::ParameterDictImpl>>(m, "ParameterDict", py::module_local(), py::dynamic_attr())
       .def(py::init<>())
       .def("_update", [](nn::ParameterDictImpl& self, const std::string& key, const torch::Tensor& tensor) { self.insert(key, tensor); })
+      .def("_assign", [](nn::ParameterDictImpl& self, const std::string& key, const torch::Tensor& tensor) { self[key] = tensor; })
       .def("_at", [](nn::ParameterDictImpl& self, const std::string& key) { return self[key]; })
       .def("_pop", [](nn::ParameterDictImpl& self, const std::string& key) { return self.pop(key); })
       .def("_clear", [](nn::ParameterDictImpl& self) { self.clear(); })
