@@ -186,6 +186,9 @@ class ModuleDict:
     def __getitem__(self, key: str) -> Any:
         return _passing(self._at, key)
 
+    def __delitem__(self, key: str) -> None:
+        raise Absent(f"{type(self).__name__}.__delitem__", "a C++ dict has pop(), but nothing that only deletes")
+
     def __contains__(self, key: str) -> bool:
         return self._contains(key)
 
@@ -265,6 +268,8 @@ class Cpp(Torch):
         "Module.__setattr__": "assignment to a C++ module registers nothing",
         "Sequential": "a C++ Sequential holds only modules whose forward is known when the program is compiled",
         "BatchNorm1d": "the buffers of a C++ layer are private: no drawn tensor can take their place",
+        "ModuleDict.__delitem__": "a C++ dict has pop(), but nothing that only deletes",
+        "ParameterDict.__delitem__": "a C++ dict has pop(), but nothing that only deletes",
         "deepcopy": "clone() is only there for classes with a reset() of their own",
         "pickle.module": "a C++ module is saved to an archive",
         "source": "failing trees are shown as PyTorch code in Python",
