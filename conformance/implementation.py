@@ -478,17 +478,31 @@ class Subject:
 
 _UNEXPECTED = re.compile(r"\w+\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
+#: How Python says that a class has not the method behind an operator.
+_OPERATORS = {
+    re.compile(r"'([\w.]+)' object does not support item assignment"): "__setitem__",
+    re.compile(r"'([\w.]+)' object does(?:n't| not) support item deletion"): "__delitem__",
+    re.compile(r"'([\w.]+)' object is not subscriptable"): "__getitem__",
+    re.compile(r"unsupported operand type\(s\) for \+: '([\w.]+)'"): "__add__",
+    re.compile(r"unsupported operand type\(s\) for \+=: '([\w.]+)'"): "__iadd__",
+    re.compile(r"unsupported operand type\(s\) for \|: '([\w.]+)'"): "__or__",
+    re.compile(r"unsupported operand type\(s\) for \|=: '([\w.]+)'"): "__ior__",
+}
+
 
 def _asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
     """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
     from conformance import reference
 
-    if isinstance(error, AttributeError):
-        name, argument, owner = error.name or "_", "", error.obj
-    else:
-        found = _UNEXPECTED.search(str(error))
-        name, argument = found.groups() if found else ("_", "")
-    if name.startswith("_"):
+    owner, name, argument, text = None, "", "", str(error)
+    if isinstance(error, AttributeError) and error.name and not error.name.startswith("_"):
+        owner, name = error.obj, error.name
+    elif found := _UNEXPECTED.search(text):
+        name, argument = found.groups()
+    for pattern, operator in _OPERATORS.items():
+        if found := pattern.search(text):
+            owner, name = found[1].rpartition(".")[2], operator
+    if not name:
         return
     for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
         promised = getattr(getattr(reference, kind), name, None)
@@ -498,7 +512,7 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
         if argument:
             if argument in inspect.signature(promised).parameters:
                 yield kind, name, argument
-        elif isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
+        elif owner == own.__name__ or isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
             yield kind, name, ""
 
 
@@ -548,12 +562,12 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
 def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
     if "tree.mode" in missing:
         node = node.replace(training=True)
-    if node.kind in bp.LAYERS and node.kind in missing:
-        # A module that holds the same, and gives back what it is called with.
-        return node.replace(kind="Chain", arguments=())
     names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
     gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
-    return node.replace(kind="Module") if node.kind in missing or gap else node
+    if node.kind not in missing and not gap:
+        return node
+    # A module that holds the same and, where it can be called, runs the same children.
+    return node.replace(kind="Module" if node.kind == "Chain" or "Chain" in missing else "Chain", arguments=())
 
 
 def accepts(function: Any, argument: str) -> bool:

@@ -45,7 +45,7 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     "torch.nn.ModuleList.__repr__",
     "Return a custom repr for ModuleList that compresses repeated module representations.",
     since="2.0",
-    needs=REPR,
+    needs=(REPR, "ModuleList"),
 )
 @given(
     runs=st.lists(
@@ -64,7 +64,7 @@ def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, de
     "printing/extra_repr-is-shown",
     "torch.nn.Module.extra_repr",
     "To print customized extra information, you should re-implement this method in your own modules.",
-    needs=REPR,
+    needs=(REPR, "Module.extra_repr"),
 )
 @given(name=names(), text=st.text("abc=,() ", min_size=1, max_size=12), depth=st.integers(0, 2))
 def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, depth):
@@ -91,7 +91,7 @@ def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, 
     "printing/extra_repr-several-lines",
     "torch.nn.Module.extra_repr",
     "Both single-line and multi-line strings are acceptable.",
-    needs=REPR,
+    needs=(REPR, "Module.extra_repr"),
 )
 @given(lines=st.lists(st.text("ab=1", min_size=1, max_size=6), min_size=2, max_size=4), child=st.booleans())
 def test_repr_puts_a_multi_line_extra_repr_before_the_children(implementation, device, lines, child):
