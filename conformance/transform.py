@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from conformance import blueprint as bp
@@ -87,16 +87,20 @@ def respelled(blueprint: bp.Blueprint, names: Mapping[str, str]) -> bp.Blueprint
     return change(blueprint)
 
 
-def chained(blueprint: bp.Blueprint, refused: Mapping[str, Collection[str]]) -> bp.Blueprint:
-    """The same tree with a Chain, which holds and runs the same, in place of every container that holds what its kind is
-    said to refuse: modules of some kinds, or "module", a name kept for one."""
+def chained(blueprint: bp.Blueprint, refuses: Callable[[str, list[str]], bool]) -> bp.Blueprint:
+    """The same tree with a Chain, which holds and runs the same, in place of every container that cannot be had.
+
+    Args:
+        blueprint: the tree.
+        refuses: whether a container of that kind cannot hold children of those kinds; "module" is a name kept for one.
+    """
     modules = dict(blueprint.walk())
 
     def change(member: Any) -> Any:
-        if not isinstance(member, bp.Blueprint):
+        if not isinstance(member, bp.Blueprint) or member.kind not in bp.CONTAINERS:
             return member
-        held = [modules[m.path] if isinstance(m, bp.Shared) and m.path in modules else m for _, m in member.members]
-        refuses = any(getattr(each, "kind", "") in refused.get(member.kind, ()) for each in held)
-        return member.replace(kind="Chain") if refuses else member
+        held = [modules.get(each.path) if isinstance(each, bp.Shared) else each for _, each in member.members]
+        kinds = [each.kind for each in held if isinstance(each, bp.Blueprint) or each == bp.Empty("module")]
+        return member.replace(kind="Chain") if refuses(member.kind, kinds) else member
 
     return change(blueprint.map(change))

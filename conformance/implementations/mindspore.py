@@ -153,8 +153,14 @@ Chain = chain.define(Module, ModuleList, ModuleDict, __name__)
 
 #: Names of modules that a Cell refuses, and what trees have in their place.
 _SPELLINGS = {"名前": "namae", "é": "accent", "with space": "with_space"}
-#: What a Cell refuses to hold, by kind; "module" is a name that is kept for one.
-_REFUSED = {"ModuleDict": ("ModuleDict", "ModuleList", "Sequential", "module"), "ModuleList": ("ModuleDict",)}
+
+
+def _refuses(kind: str, held: list[str]) -> bool:
+    """Whether a container holds no such children. An empty list is refused too: traversals pass it over, of which
+    traversal/empty-containers-are-visited tells, and no other property of a tree would see anything else."""
+    if kind == "ModuleDict":
+        return not {"ModuleDict", "ModuleList", "Sequential", "module"}.isdisjoint(held)
+    return (kind == "ModuleList" and "ModuleDict" in held) or (kind in ("ModuleList", "Sequential") and not held)
 
 
 class MindSpore(Implementation):
@@ -183,7 +189,7 @@ class MindSpore(Implementation):
         if not isinstance(restricted, bp.Blueprint):
             return restricted
         # Or else hardly a tree could be built. The properties that ask for names and containers do not come by here.
-        return chained(respelled(restricted, _SPELLINGS), _REFUSED)
+        return chained(respelled(restricted, _SPELLINGS), _refuses)
 
     @property
     def version(self) -> str:
