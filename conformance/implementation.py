@@ -54,6 +54,7 @@ class AdapterError(Exception):
 #: Capabilities that are no name of the API, and what they mean.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
+    "lifecycle.copies": "the life of a module may go on with a copy of it",
     "hooks.handle": "registering a hook returns a handle that removes it",
     "save.file": "save() and load() take a path, an open file or a buffer, and write one file",
     "save.zip": "save() writes a zip archive by default",

@@ -44,6 +44,8 @@ class Lifecycle(RuleBasedStateMachine):
         super().__init__()
         self.implementation = implementation
         self.device = device
+        self.copies = implementation.lacks("lifecycle.copies") is None
+        self.growing = tuple(kind for kind in LISTS if implementation.lacks(f"{kind}.append") is None)
         self.count = 0
         self.root = model.ModuleModel(self.fresh(), "Module")
         self.real = {self.root: implementation.Module()}
@@ -118,10 +120,10 @@ class Lifecycle(RuleBasedStateMachine):
         setattr(self.real[module], name, self.real[other])
         module.modules_[name] = other
 
-    @precondition(lambda self: self.has(*LISTS))
+    @precondition(lambda self: self.has(*self.growing))
     @rule(where=INDEX, kind=CHILDREN)
     def append_to_a_list(self, where, kind):
-        module = self.pick(where, LISTS)
+        module = self.pick(where, self.growing)
         child = model.ModuleModel(self.fresh(), kind)
         self.real[child] = getattr(self.implementation, kind)()
         self.real[module].append(self.real[child])
@@ -192,11 +194,12 @@ class Lifecycle(RuleBasedStateMachine):
         file.seek(0)
         self.real[self.root].load_state_dict(self.implementation.load(file))
 
+    @precondition(lambda self: self.copies)
     @rule()
     def continue_with_a_deep_copy(self):
         self.adopt(copy.deepcopy(self.real[self.root]))
 
-    @precondition(lambda self: self.implementation.lacks("pickle.module") is None)
+    @precondition(lambda self: self.copies and self.implementation.lacks("pickle.module") is None)
     @rule()
     def continue_with_a_pickled_copy(self):
         self.adopt(pickle.loads(pickle.dumps(self.real[self.root])))
