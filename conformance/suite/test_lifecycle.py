@@ -229,12 +229,12 @@ class Lifecycle(RuleBasedStateMachine):
         file.seek(0)
         self.real[self.root].load_state_dict(self.implementation.load(file))
 
-    @precondition(lambda self: self.copies)
+    @precondition(lambda self: self.copies and self.implementation.lacks("deepcopy") is None)
     @step()
     def continue_with_a_deep_copy(self):
         self.adopt(copy.deepcopy(self.real[self.root]))
 
-    @precondition(lambda self: self.copies)
+    @precondition(lambda self: self.copies and self.implementation.lacks("pickle.module") is None)
     @step()
     def continue_with_a_pickled_copy(self):
         self.adopt(pickle.loads(pickle.dumps(self.real[self.root])))
