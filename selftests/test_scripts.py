@@ -163,6 +163,16 @@ def test_what_cannot_be_written_out_calls_the_property_and_says_so_first(tmp_pat
     command = [sys.executable, "-W", "ignore", path]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
+    assert made.observed == ""
+
+
+def test_what_cannot_be_written_out_still_says_what_the_property_raised(monkeypatch):
+    subject, clause = implementation.find("reference"), CLAUSES["traversal/modules-each-once"]
+    monkeypatch.setattr(script, "written_out", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr("conformance.reference.Module.modules", lambda self: iter(()))
+    made = script.write(clause, subject, "cpu", examples(CLAUSES["traversal/modules-each-once"], subject))
+    assert made.obstacle == "ZeroDivisionError: division by zero"
+    assert made.observed.startswith("AssertionError") and made.expected == "no exception"
 
 
 def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():

@@ -69,7 +69,6 @@ class Paddle(Implementation):
         "save.zip": "paddle.save writes a pickle, not a zip archive",
         "save.legacy": "paddle.save has one format",
         "save.device_tag": "files written by paddle.save hold no device",
-        "source": "failing trees are shown as PyTorch code, which paddle cannot run unchanged",
         "Module.get_extra_state": "state_dict() never calls get_extra_state()",
         "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",
     }
