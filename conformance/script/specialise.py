@@ -7,8 +7,8 @@ for the part of Python that properties are written in; anything else raises :cla
 
 Some statements carry a note for those who lay the script out, as an attribute of the syntax tree's node: ``owner``, the
 variable of the object that the statement builds; ``marks``, a place where a table or log may stand; ``lives``, what the
-adapter's file has done in this process already; ``swapped``, an assertion whose expected side stands first; ``raises``,
-one that asks for an exception.
+adapter's file has done in this process already; ``swapped``, an assertion whose expected side stands first;
+``known``, one of which a side is known; ``raises``, one that asks for an exception.
 """
 
 from __future__ import annotations

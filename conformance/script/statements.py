@@ -398,6 +398,7 @@ class Statements:
             made = Code(ast.Compare(self.lift(left), test.ops, [self.lift(right)]))
             statement = ast.Assert(made.node, None)
             statement.swapped = isinstance(left, Static) and not isinstance(right, Static)
+            statement.known = isinstance(left, Static) or isinstance(right, Static)
         else:
             value = self.value(test, scope)
             if isinstance(value, Static) and value.value:
