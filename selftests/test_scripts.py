@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import json
@@ -21,6 +22,7 @@ from conformance.failure import beside, kept
 from conformance.implementations.reference import Reference
 from conformance.profiles import profile
 from conformance.script import Script, layout
+from conformance.script.comparison import guarded
 
 ROOT = Path(__file__).parent.parent
 CLAUSES = contract.load()
@@ -163,6 +165,16 @@ def test_what_cannot_be_written_out_calls_the_property_and_says_so_first(tmp_pat
     command = [sys.executable, "-W", "ignore", path]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
+    assert made.observed == ""
+
+
+def test_what_cannot_be_written_out_still_says_what_the_property_raised(monkeypatch):
+    subject, clause = implementation.find("reference"), CLAUSES["traversal/modules-each-once"]
+    monkeypatch.setattr(script, "written_out", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr("conformance.reference.Module.modules", lambda self: iter(()))
+    made = script.write(clause, subject, "cpu", examples(CLAUSES["traversal/modules-each-once"], subject))
+    assert made.obstacle == "ZeroDivisionError: division by zero"
+    assert made.observed.startswith("AssertionError") and made.expected == "no exception"
 
 
 def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():
@@ -205,6 +217,14 @@ def test_short_sides_stand_one_above_the_other_and_long_ones_are_compared_part_b
     assert marked[2].index("^") == marked[1].index("3")
     long = beside(repr([f"name{i}" for i in range(30)]), repr([f"name{i}" for i in range(30) if i != 7]))
     assert [line for line in long.splitlines() if line.startswith(("-", "+"))] == ["-     'name7',"]
+
+
+def test_an_exception_on_either_side_of_a_comparison_is_what_is_observed():
+    statement = ast.parse("assert 1 == [][0]").body[0]
+    with contextlib.redirect_stdout(io.StringIO()) as output, pytest.raises(AssertionError):
+        tree = ast.Module(guarded(statement, "observed", "expected"), [])
+        exec(compile(ast.unparse(ast.fix_missing_locations(tree)), "", "exec"), {})
+    assert output.getvalue() == "observed: IndexError: list index out of range\nexpected: no exception\n"
 
 
 def test_a_report_keeps_no_endless_text():

@@ -68,7 +68,6 @@ class Paddle(Implementation):
         "save.zip": "paddle.save writes a pickle, not a zip archive",
         "save.legacy": "paddle.save has one format",
         "save.device_tag": "files written by paddle.save hold no device",
-        "source": "failing trees are shown as PyTorch code, which paddle cannot run unchanged",
         "load(map_location)": "paddle.load takes any keyword, and refuses map_location",
         "load(weights_only)": "paddle.load takes any keyword, and refuses weights_only",
         "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",

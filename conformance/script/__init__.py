@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import inspect
 import io
 import sys
@@ -13,6 +14,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import pytest
 
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
@@ -60,7 +63,7 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
         return calling(clause, implementation, device, arguments, "written out, it shows no difference")
     if len(made.text) > LONGEST:
         shown = calling(clause, implementation, device, arguments, "written out, it is too long to read")
-        return Script(shown.text, made.observed, made.expected, shown.obstacle)
+        return dataclasses.replace(shown, observed=made.observed, expected=made.expected)
     return made
 
 
@@ -190,7 +193,13 @@ def heading(clause: Clause, implementation: Implementation) -> str:
 def calling(
     clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
 ) -> Script:
-    """The last resort: a script that calls the property."""
+    """The last resort: a script that calls the property, and what it raises."""
+    function = getattr(clause.function, "replay", clause.function)
+    observed, expected = "", ""
+    try:
+        function(implementation=implementation, device=device, **arguments)
+    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
+        observed, expected = f"{type(error).__name__}: {error}", "no exception"
     replay = ".replay" if hasattr(clause.function, "replay") else ""
     lines = [
         f"# This script needs module-conformance, for the property cannot be written out ({' '.join(obstacle.split())}).",
@@ -204,7 +213,7 @@ def calling(
         f"check = load()[{clause.id!r}].function{replay}",
         f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
     ]
-    return Script("\n".join(lines) + "\n", obstacle=obstacle)
+    return Script("\n".join(lines) + "\n", observed, expected, obstacle)
 
 
 def address(implementation: Implementation) -> str:

@@ -92,11 +92,8 @@ def guarded(statement: ast.stmt, observed: str, expected: str) -> list[ast.stmt]
     test = getattr(statement, "test", None)
     caught = ast.parse(f'{observed} = f"{{type(error).__name__}}: {{error}}"').body
     handler = ast.ExceptHandler(name("Exception"), "error", caught)
-    if (
-        isinstance(statement, ast.Assert)
-        and isinstance(test, ast.Compare)
-        and isinstance(test.ops[0], (ast.Eq, ast.Is))
-    ):
+    known = getattr(statement, "known", False)  # else it may be the expected side that raises
+    if known and isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.Is)):
         left, right = test.left, test.comparators[0]
         if getattr(statement, "swapped", False):
             left, right = right, left

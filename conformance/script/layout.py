@@ -45,8 +45,11 @@ def broken(line: str, width: int = WIDTH, joined: bool = True) -> str:
         # The head of a block: "if ...:" alone is no statement, but tokenizes; this is something unbalanced.
         return line
     best = None
-    depth, start, commas = 0, 0, []
+    depth, start, commas, target = 0, 0, [], False
     for token in tokens:
+        # "for name, thing in" and "lambda a, b:" stay together.
+        if token.string in ("for", "lambda", "in") or (target and token.string == ":"):
+            target = token.string in ("for", "lambda")
         if token.type != tokenize.OP:
             continue
         if token.string in "([{":
@@ -59,7 +62,7 @@ def broken(line: str, width: int = WIDTH, joined: bool = True) -> str:
                 size = token.start[1] - start
                 if best is None or size > best[1] - best[0]:
                     best = (start, token.start[1], commas)
-        elif token.string == "," and depth == 1:
+        elif token.string == "," and depth == 1 and not target:
             commas.append(token.end[1])
     if best is None or best[1] == best[0]:
         return line

@@ -70,6 +70,7 @@ class Scope:
         self.identical: frozenset[str] = frozenset()  # of which it asks whether something is them
         self.locals: set[str] = set()  # what the function assigns to, now or later
         self.keeps_names = False  # the body of a class
+        self.rounds: list[int] = []  # of the loops being unrolled: how uncertain it was around each
         self.resume: Callable[[Value], None] | None = None  # what a context manager's yield stands for
 
     def find(self, variable: str) -> Scope | None:

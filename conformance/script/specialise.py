@@ -4,6 +4,11 @@ The property is evaluated step by step. What depends on drawn data alone (bluepr
 computed now and appears in the script as a literal; what touches the framework is written down, with loops over known
 things unrolled, branches decided and the suite's helpers written in place. This is the classical partial evaluation,
 for the part of Python that properties are written in; anything else raises :class:`Unsupported`.
+
+Some statements carry a note for those who lay the script out, as an attribute of the syntax tree's node: ``owner``, the
+variable of the object that the statement builds; ``marks``, a place where a table or log may stand; ``lives``, what the
+adapter's file has done in this process already; ``swapped``, an assertion whose expected side stands first;
+``known``, one of which a side is known; ``raises``, one that asks for an exception.
 """
 
 from __future__ import annotations

@@ -398,6 +398,7 @@ class Statements:
             made = Code(ast.Compare(self.lift(left), test.ops, [self.lift(right)]))
             statement = ast.Assert(made.node, None)
             statement.swapped = isinstance(left, Static) and not isinstance(right, Static)
+            statement.known = isinstance(left, Static) or isinstance(right, Static)
         else:
             value = self.value(test, scope)
             if isinstance(value, Static) and value.value:
@@ -450,7 +451,7 @@ class Statements:
                 if isinstance(each, ast.Name) and each.id in scope.function().identical:
                     self.store_name(each.id, scope.function().variables[each.id], scope)
             try:
-                scope.rounds = [*getattr(scope, "rounds", []), uncertain]
+                scope.rounds.append(uncertain)
                 self.block(node.body, scope)
             except Break:
                 break
@@ -462,10 +463,9 @@ class Statements:
             self.block(node.orelse, scope)
 
     def leaves_loop(self, scope: Scope, statement: ast.stmt, signal: type[Exception]) -> None:
-        rounds = getattr(scope, "rounds", [])
-        if not rounds:
+        if not scope.rounds:
             self.emit(statement)
-        elif scope.uncertain > rounds[-1]:
+        elif scope.uncertain > scope.rounds[-1]:
             raise NeedsLoop
         else:
             raise signal
