@@ -319,7 +319,9 @@ class Subject:
 
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
-        self.blueprint = implementation.presented(implementation.restrict(blueprint))
+        restricted = implementation.restrict(blueprint)
+        self._left_out = _paths(blueprint) - _paths(restricted) if restricted is not blueprint else set()
+        self.blueprint = implementation.presented(restricted)
         self.device = device
         self.model = model.of(self.blueprint)
         self.log: list[tuple[str, str]] = []
@@ -349,7 +351,13 @@ class Subject:
 
     def __getitem__(self, path: str) -> Any:
         """The object that the builder registered at that path; below a wrapper, also by its path in what is wrapped."""
-        return self._objects[path if path in self._objects else self.key(path)]
+        path = path if path in self._objects else self.key(path)
+        if path not in self._objects and path in self._left_out:
+            reason = (
+                f"{self.implementation.name} {self.implementation.version} cannot hold what the clause puts at {path!r}"
+            )
+            raise Absent("construction", reason)
+        return self._objects[path]
 
     def path(self, thing: Any) -> str:
         """The path at which the builder first registered the object; a sentence if it is none of its objects."""
@@ -522,18 +530,23 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
 
 #: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
 #: registered as None, tensors without dimensions, a mode of each module's own.
-TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
+TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
     features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
     features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
-    return frozenset(
+    missing = {
         feature
         for feature in features
         if (feature in implementation.lacking or (not feature.startswith("tree.") and implementation.lacks(feature)))
-    ) | ({"tree.transient"} if implementation.lacks("Module.register_buffer(persistent)") else set())
+    }
+    if type(implementation).place_buffer is Implementation.place_buffer:
+        for capability, feature in (("", "buffer"), ("", "empty_buffer"), ("(persistent)", "transient")):
+            if implementation.lacks(f"Module.register_buffer{capability}"):
+                missing.add(f"tree.{feature}")
+    return frozenset(missing)
 
 
 def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
@@ -542,6 +555,8 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Blueprint):
             return _restricted_module(member, missing)
+        if isinstance(member, bp.Buffer) and "tree.buffer" in missing:
+            return None
         if isinstance(member, bp.Tensor):
             dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
@@ -557,7 +572,25 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
             return bp.Shared(member.path)
         return member
 
-    return change(blueprint.map(change) if isinstance(blueprint, bp.Blueprint) else blueprint)
+    if not isinstance(blueprint, bp.Blueprint):
+        return change(blueprint)
+    restricted = change(blueprint.map(change))
+    return _without_dangling(restricted) if "tree.buffer" in missing else restricted
+
+
+def _paths(blueprint: bp.Blueprint) -> set[str]:
+    """Where the blueprint registers something."""
+    return {model.join(path, name) for path, node in blueprint.walk() for name, _ in node.members}
+
+
+def _without_dangling(blueprint: bp.Blueprint) -> bp.Blueprint:
+    """The blueprint without further names for what it does not hold."""
+    held = _paths(blueprint)
+
+    def change(member: Any) -> Any:
+        return None if isinstance(member, bp.Shared) and member.path not in held else member
+
+    return blueprint.map(change)
 
 
 def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
