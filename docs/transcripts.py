@@ -2,7 +2,7 @@
 
 The blocks of a page are taken from top to bottom, in one empty folder: ``python NAME`` is a file of that name, ``sh`` is
 run, ``console`` is run and the output below its ``$`` lines replaced, and of ``yaml`` the lines of the command are run;
-``toml NAME`` is a file as well. How long something took is left out.
+``toml NAME`` is a file as well. How long something took, and where, is left out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = 'module-conformance() { "$PYTHON" -m conformance "$@"; }; pytest() { "$PYTHON" -m pytest "$@" 2>&1; }\n'
+COMMAND = 'module-conformance() { "$PYTHON" -m conformance "$@"; }; python() { "$PYTHON" "$@" 2>&1; }; pytest() { python -m pytest "$@"; }\n'
 
 
 def renewed(text: str) -> str:
@@ -36,14 +37,14 @@ def renewed(text: str) -> str:
                     _run(command.replace("-n auto", ""), folder)  # so few clauses are faster without workers
             elif kind == "console":
                 commands = [line for line in content.splitlines() if line.startswith("$ ")]
-                shown = "".join(f"{command}\n{_run(command[2:], folder, refused=2)}" for command in commands)
+                shown = "".join(f"{command}\n{_run(command[2:], folder, refused=(2, 4))}" for command in commands)
                 return f"```console\n{shown}```"
             return block[0]
 
         return BLOCK.sub(renew, text)
 
 
-def _run(command: str, folder: Path, refused: int = 0) -> str:
+def _run(command: str, folder: Path, refused: tuple[int, ...] = ()) -> str:
     """What the command prints; a status of 1 is what it says of a failure or a regression."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("CONFORMANCE_", "PYTEST_"))
@@ -61,6 +62,8 @@ def _run(command: str, folder: Path, refused: int = 0) -> str:
     done = subprocess.run(
         ["bash", "-c", COMMAND + command], cwd=folder, env=environment, capture_output=True, text=True, timeout=600
     )
-    if done.returncode not in (0, 1, refused) or "Traceback" in done.stderr:
+    if done.returncode not in (0, 1, *refused) or "Traceback" in done.stderr:
         sys.exit(f"{command}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return re.sub(r" in \d+\.\d+s( \(\d:\d\d:\d\d\))?", "", done.stdout)
+    printed = done.stdout.replace(f"{ROOT}/", "").rstrip() + "\n"
+    printed = re.sub(r" in \d+\.\d+s( \(\d:\d\d:\d\d\))?", "", printed)
+    return re.sub(r"0x[0-9a-f]{6,}", "0x...", printed)

@@ -192,8 +192,9 @@ def _text(text: str) -> str:
 def _grouped(title: str, records: list[Record]) -> list[str]:
     """How many records have each reason, the most frequent first; the rest of a long list is in the report."""
     reasons = Counter(record.reason for record in records).most_common()
-    lines = [f"  {count:4} {title}: {reason}" for reason, count in reasons[:REASONS]]
-    if rest := reasons[REASONS:]:
+    shown = len(reasons) if len(reasons) <= REASONS + 1 else REASONS
+    lines = [f"  {count:4} {title}: {reason}" for reason, count in reasons[:shown]]
+    if rest := reasons[shown:]:
         lines.append(
             f"  {sum(count for _, count in rest):4} {title} for {len(rest)} reasons more: --report has them all"
         )
