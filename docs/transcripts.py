@@ -16,7 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMAND = 'module-conformance() { "$PYTHON" -m conformance "$@"; }; python() { "$PYTHON" "$@" 2>&1; }; pytest() { python -m pytest "$@"; }\n'
+#: What the commands of a page are here: those of this very environment.
+COMMAND = """
+python() { "$PYTHON" "$@" 2>&1; }
+pytest() { python -m pytest "$@"; }
+module-conformance() { "$PYTHON" -m conformance "$@"; }
+"""
 
 
 def renewed(text: str) -> str:
