@@ -96,7 +96,7 @@ def departures_page(implementation: str) -> str:
 def departure(implementation: str, clause: contract.Clause, entry: deviations.Deviation) -> list[str]:
     """One of them: the promise, what happens instead, and how to see it."""
     witness = ", ".join(f"{name}={value!r}" for name, value in entry.witness.items())
-    script = f"scripts/{implementation}/{clause.id}.py"
+    shown = [f"scripts/{implementation}/{clause.id}.{ending}" for ending in ("py", "cpp")]
     return [
         f"### `{clause.id}`",
         "",
@@ -107,7 +107,7 @@ def departure(implementation: str, clause: contract.Clause, entry: deviations.De
         f"- documented in [{clause.docs}]({clause.link}), {clause.severity}",
         f"- reported: {entry.link}",
         f"- witness: `{witness}`" if witness else "- witness: the property draws nothing",
-        *([f"- script: [{script}]({script})"] if (ROOT / "docs/findings" / script).exists() else []),
+        *(f"- script: [{script}]({script})" for script in shown if (ROOT / "docs/findings" / script).exists()),
         "",
     ]
 
