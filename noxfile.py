@@ -155,5 +155,5 @@ def report(session: nox.Session) -> None:
     reports = sorted(str(path) for path in (ROOT / "reports").glob("*.jsonl"))
     if not reports:
         session.skip("there is no report in reports/ yet: run another session first")
-    session.install("-c", "constraints.txt", "-e", ".")
+    session.install("-c", "constraints.txt", "-e", ".[cli]")
     session.run("module-conformance", "report", *reports, "--html", str(ROOT / "reports" / "matrix.html"))

@@ -47,7 +47,9 @@ def test_there_is_a_session_for_each_version_and_implementation_and_one_for_the_
 
 def test_each_session_runs_under_the_python_of_its_recipe():
     listed = json.loads(nox("--list", "--json", "-s", "conformance", *noxfile.OTHERS).stdout)
-    pythons = {session["session"].removeprefix("conformance(torch=").rstrip(")"): session["python"] for session in listed}
+    pythons = {
+        session["session"].removeprefix("conformance(torch=").rstrip(")"): session["python"] for session in listed
+    }
     assert pythons == {name: recipe.python for name, recipe in (noxfile.TORCH | noxfile.OTHERS).items()}
 
 
