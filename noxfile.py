@@ -82,6 +82,9 @@ OTHERS = {
     "candle": Recipe("3.11", "0.4.2", ("candle-nn==0.4.2", "numpy")),
 }
 
+#: What wraps a module of the default PyTorch, and must not be told from it.
+WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["reference", "conformance", "report"]
 nox.options.error_on_missing_interpreters = bool(os.environ.get("CONFORMANCE_CI"))
@@ -125,6 +128,14 @@ def conformance(session: nox.Session, torch: str) -> None:
     if not python.exists():
         missing(session, f"there is no {python}, and CONFORMANCE_TORCH_ENVS says to install nothing")
     check(session, "torch", torch, python)
+
+
+@nox.session(python=TORCH["2.13.0"].python, tags=["alternatives"])
+@nox.parametrize("wrapper", [nox.param(name, id=name) for name in WRAPPERS])
+def wrapped(session: nox.Session, wrapper: str) -> None:
+    """Check PyTorch's modules inside one of PyTorch's wrappers."""
+    install(session, "torch", TORCH["2.13.0"])
+    check(session, wrapper, "2.13.0")
 
 
 @nox.session

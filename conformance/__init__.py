@@ -1,3 +1,15 @@
 """Does a module system behave as torch.nn.Module is documented to?"""
 
+from typing import Any
+
 __version__ = "0.1.0"
+__all__ = ["Case", "check_implementation", "check_module", "parametrize_with_clauses"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when asked for: importing the package, as pytest does in every run, must cost nothing.
+    if name in __all__:
+        from conformance import front
+
+        return getattr(front, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -26,6 +26,10 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "bool", "complex
 DIFFERENTIABLE = frozenset({"float32", "float64", "float16", "bfloat16", "complex64"})
 
 
+class NameTaken(ValueError):
+    """A property adds a member under a name that a module made by somebody else has already."""
+
+
 class BlueprintError(ValueError):
     """A blueprint that describes no module tree: an unknown dtype, a name used twice, a Shared that points nowhere."""
 
@@ -54,9 +58,9 @@ def convert(value: Any, dtype: str) -> Any:
     """The Python value that a tensor of that dtype holds where the real number ``value`` was put into it."""
     if dtype == "bool":
         return bool(value)
-    if dtype == "int64":
+    if dtype.startswith(("int", "uint")):
         return int(value)
-    return complex(value) if dtype == "complex64" else float(value)
+    return complex(value) if dtype.startswith("complex") else float(value)
 
 
 @lru_cache(maxsize=4096)
@@ -85,20 +89,25 @@ class _Printed:
 
 @dataclass(frozen=True, repr=False)
 class Tensor(_Printed):
-    """A plain tensor: its shape, its dtype (one of ``DTYPES``), and the number from which its values follow."""
+    """A plain tensor: its shape, its dtype (one of ``DTYPES``), and the number from which its values follow.
+
+    Where a blueprint describes a module that somebody else made, ``held`` has the elements that were found there, in
+    row-major order, and the dtype may be any.
+    """
 
     shape: tuple[int, ...] = ()
     dtype: str = "float32"
     fill: int = 0
+    held: tuple[Any, ...] | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
+        if self.held is None and self.dtype not in DTYPES:
             raise BlueprintError(f"unknown dtype {self.dtype!r}: expected one of {', '.join(DTYPES)}")
 
     @property
     def flat(self) -> tuple[Any, ...]:
         """The elements in row-major order."""
-        return flat_values(self.shape, self.dtype, self.fill)
+        return flat_values(self.shape, self.dtype, self.fill) if self.held is None else self.held
 
     def values(self) -> Any:
         """The elements as nested lists."""
@@ -195,6 +204,8 @@ class Hook(_Printed):
 
 #: Containers whose children are named by position.
 INDEXED = frozenset({"Sequential", "ModuleList", "ParameterList"})
+#: ``Wrapper`` holds one module, under a name that depends on the wrapper; ``Given`` is a module that somebody else made.
+FOREIGN = ("Wrapper", "Given")
 CONTAINERS = ("Module", "Chain", "Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 
 #: What each leaf layer registers, in order, from its arguments. Sources: the "Variables" and "Attributes" sections of
@@ -240,7 +251,7 @@ class Blueprint(_Printed):
     Make one with the function named after the kind: ``Module({...})``, ``Sequential([...])``, ``Linear(2, 3)``.
 
     Attributes:
-        kind: one of ``CONTAINERS`` or ``LAYERS``. ``Chain`` is a subclass of Module whose forward runs its children.
+        kind: one of ``CONTAINERS``, ``LAYERS`` or ``FOREIGN``. ``Chain`` is a subclass of Module whose forward runs its children.
         members: pairs (name, member) in registration order.
         training: the mode of this very module.
         hooks: hooks registered on this module, in that order.
@@ -388,13 +399,14 @@ def _layer(kind: str) -> Any:
 
 Module, Chain, Sequential, ModuleList, ModuleDict, ParameterList, ParameterDict = map(_constructor, CONTAINERS)
 Identity, ReLU, Dropout, MaxPool2d, Linear, Conv2d, BatchNorm1d = map(_layer, LAYERS)
+Wrapper, Given = map(_constructor, FOREIGN)
 
 # --- reading a blueprint back ------------------------------------------------------------------------------------
 
 #: The names that the text of a blueprint may use.
 VOCABULARY: dict[str, Any] = {
     **{make.__name__: make for make in (Tensor, Parameter, Buffer, Empty, Shared, Attribute, Hook)},
-    **{name: globals()[name] for name in (*CONTAINERS, *LAYERS)},
+    **{name: globals()[name] for name in (*CONTAINERS, *LAYERS, *FOREIGN)},
 }
 
 

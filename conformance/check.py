@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import hypothesis
 import pytest
 
-from conformance.contract import Clause
-from conformance.implementation import Absent, Implementation
+from conformance.blueprint import NameTaken
+from conformance.contract import Clause, Severity, arguments, drawn
+from conformance.deviations import MENDED, Deviation
+from conformance.implementation import Absent, Implementation, Subject, find
 from conformance.profiles import profile
+
+UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,8 @@ def obstacle(clause: Clause, implementation: Implementation, device: str) -> tup
     for capability in clause.needs:
         if reason := implementation.lacks(capability):
             return "skipped", f"capability {capability}: {reason}"
+    if reason := implementation.declines(clause.strategies):
+        return "skipped", f"the clause {reason}"
     return None
 
 
@@ -65,24 +73,114 @@ def _version_gap(clause: Clause, implementation: Implementation) -> str | None:
     return None
 
 
+class StaleDeviation(Exception):
+    """An entry of a deviation file that no longer shows what it says; the message says how to mend it."""
+
+
+def known_deviation(
+    clause: Clause, implementation: Implementation, device: str, entries: Iterable[Deviation]
+) -> Deviation | None:
+    """The recorded deviation that stands in for the property here, its witness having shown that it still departs.
+
+    Raises:
+        StaleDeviation: the implementation keeps the clause on the witness, or the reference does not.
+    """
+    for deviation in entries:
+        if not deviation.applies(implementation.version, device):
+            continue
+        if not _departs(deviation, clause, implementation, device):
+            if deviation.inherited:
+                continue
+            raise StaleDeviation(
+                f"{MENDED}: remove the entry [{clause.id}] from the deviation file, or mend its witness"
+            )
+        reference = find("reference")
+        if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
+            if _departs(deviation, clause, reference, "cpu"):
+                raise StaleDeviation(
+                    f"the witness of [{clause.id}] shows nothing: the reference implementation fails on it too; "
+                    "mend the witness in the deviation file"
+                )
+        return deviation
+    return None
+
+
+def _departs(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
+    """Whether the property fails on the witness."""
+    assert clause.function is not None
+    try:
+        clause.function(implementation=implementation, device=device, **deviation.witness)
+    except Absent:
+        raise
+    except (Exception, pytest.fail.Exception):  # pytest.raises() fails with what is no Exception
+        return True
+    return False
+
+
+def differs(clause: Clause, implementation: Implementation) -> bool:
+    """Whether a failure counts as a mere difference: nobody but PyTorch is held to what is observed in PyTorch only."""
+    return clause.severity is Severity.OBSERVED and not implementation.held_to_observed
+
+
 def check(
-    clause: Clause, implementation: Implementation, device: str = "cpu", settings: hypothesis.settings | None = None
+    clause: Clause,
+    implementation: Implementation,
+    device: str = "cpu",
+    settings: hypothesis.settings | None = None,
+    entries: Iterable[Deviation] = (),
 ) -> Record:
-    """Check one clause; an exception of the property is the failure's reason."""
+    """Check one clause, without pytest; an exception of the property is the failure's reason.
+
+    Args:
+        settings: of Hypothesis; by default those of the profile "ci", which draws the same examples every time.
+        entries: the recorded deviations of this clause.
+    """
+    return verdict(clause, implementation, device, settings, entries)[0]
+
+
+def verdict(
+    clause: Clause,
+    implementation: Implementation,
+    device: str = "cpu",
+    settings: hypothesis.settings | None = None,
+    entries: Iterable[Deviation] = (),
+) -> tuple[Record, BaseException | None]:
+    """As ``check``, with the exception of the property that failed."""
     if found := obstacle(clause, implementation, device):
-        return Record(clause.id, device, *found)
-    settings = settings or hypothesis.settings(profile("ci"), database=None)
+        return Record(clause.id, device, *found), None
     started = time.perf_counter()
-    outcome, reason = "passed", ""
+
+    def record(outcome: str, reason: str = "", **shown: str) -> Record:
+        return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
+
+    Subject.latest = None  # what a failure shows is this case's
+    try:
+        deviation = known_deviation(clause, implementation, device, entries)
+        if deviation is not None:
+            witness = arguments(clause, deviation.witness)
+            return record("deviation", deviation.reason, link=deviation.link, witness=witness), None
+        with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
+            clause.test(implementation.draws)(implementation=implementation, device=device)
+        return record("passed"), None
+    except Absent as absent:
+        return record("skipped", f"capability {absent.capability}: {absent.reason}"), None
+    except NameTaken as taken:
+        return record("skipped", str(taken)), None
+    except StaleDeviation as stale:
+        return record("failed", str(stale)), None
+    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
+        if differs(clause, implementation):
+            return record("differs", UNDOCUMENTED), error
+        return record("failed", f"{type(error).__name__}: {error}", witness=arguments(clause, drawn)), error
+
+
+@contextlib.contextmanager
+def _in_force(settings: hypothesis.settings) -> Iterator[None]:
+    """The settings as those that properties run under."""
     previous = hypothesis.settings.get_current_profile_name()
     hypothesis.settings.register_profile("conformance-check", settings)
     hypothesis.settings.load_profile("conformance-check")
     try:
-        clause.test()(implementation=implementation, device=device)
-    except Absent as absent:
-        outcome, reason = "skipped", f"capability {absent.capability}: {absent.reason}"
-    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
-        outcome, reason = "failed", f"{type(error).__name__}: {error}"
+        yield
     finally:
         hypothesis.settings.load_profile(previous)
-    return Record(clause.id, device, outcome, reason, time.perf_counter() - started)

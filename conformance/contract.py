@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
@@ -73,8 +73,12 @@ class Clause:
         """The part of the contract that the clause belongs to."""
         return self.id.split("/")[0]
 
-    def test(self) -> Callable[..., None]:
-        """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing."""
+    def test(self, draws: Mapping[str, SearchStrategy[Any]] | None = None) -> Callable[..., None]:
+        """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
+
+        Args:
+            draws: strategies that stand in for the property's own, by the name of the argument.
+        """
         function = self.function
         assert function is not None, f"{self.id} is not tested"
         if not self.strategies:
@@ -87,8 +91,9 @@ class Clause:
             drawn.update({name: arguments[name] for name in self.strategies})
             function(**arguments)
 
-        test = hypothesis.given(**self.strategies)(remembered)
-        for example in reversed(self.examples):
+        instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}
+        test = hypothesis.given(**{**self.strategies, **instead})(remembered)
+        for example in reversed(() if instead else self.examples):
             test = hypothesis.example(**example)(test)
         return test
 
@@ -109,6 +114,12 @@ class Clause:
 
 #: What a property was last called with, besides implementation and device: a failure shows it as a witness.
 drawn: dict[str, Any] = {}
+
+
+def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
+    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
+
 
 #: Every clause by id, in the order in which the suite states them.
 CLAUSES: dict[str, Clause] = {}
@@ -136,6 +147,8 @@ def clause(
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        strategies = getattr(function, "strategies", {})
+        function = _skipping(function)
         made = Clause(
             id,
             sentence,
@@ -144,9 +157,9 @@ def clause(
             " ".join(quote.split()),
             since,
             until,
-            (needs,) if isinstance(needs, str) else tuple(needs),
+            (*_implied(strategies, needs), *((needs,) if isinstance(needs, str) else needs)),
             function,
-            getattr(function, "strategies", {}),
+            strategies,
             tuple(getattr(function, "examples", ())),
         )
         _add(made)
@@ -155,6 +168,36 @@ def clause(
         return test  # type: ignore[return-value]
 
     return register
+
+
+def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple[str, ...]:
+    """What follows from the arguments that a property draws.
+
+    One that draws a ``blueprint`` speaks of whatever module stands for it, so also of a wrapper's or of somebody's own;
+    any other makes modules itself. One that draws ``rows`` for the module to be called with compares the output with
+    the model's, unless it needs no more than an example of an input.
+    """
+    if "blueprint" not in strategies:
+        return ("construction",)
+    rows = any(name == "rows" or name.endswith("_rows") for name in strategies)
+    return ("computation",) if rows and "example" not in needs else ()
+
+
+def _skipping(function: Property) -> Property:
+    """The property, skipped instead of failed where it asks for a name of the contract that the implementation lacks."""
+
+    @functools.wraps(function)
+    def asked(**arguments: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            function(**arguments)
+        except (AttributeError, TypeError) as error:
+            absent = arguments["implementation"].absent(error)
+            if absent is None:
+                raise
+            raise absent from error
+
+    return asked  # type: ignore[return-value]
 
 
 def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 
 from conformance import blueprint as bp
 from conformance.contract import Clause
+from conformance.implementation import Implementation, find
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -35,6 +36,10 @@ FIELDS = {"reason", "link", "versions", "devices", "witness", "harm"}
 
 #: What a departure may do to a user's data with no error to warn of it, worst first.
 HARMS = ("kills the process", "loses state", "corrupts state", "changes results")
+
+
+#: How the failure of an entry begins whose witness no longer deviates.
+MENDED = "no longer deviates"
 
 
 class DeviationError(Exception):
@@ -52,6 +57,7 @@ class Deviation:
     devices: tuple[str, ...]
     witness: Mapping[str, Any]
     harm: str = ""
+    inherited: bool = False  # from another implementation: where the witness shows nothing here, there is none
 
     def applies(self, version: str, device: str) -> bool:
         """Whether the entry speaks of this version on this device."""
@@ -60,6 +66,26 @@ class Deviation:
         except InvalidVersion:
             inside = not self.versions
         return inside and (not self.devices or device in self.devices)
+
+
+def of(implementation: Implementation, clauses: Mapping[str, Clause]) -> dict[str, list[Deviation]]:
+    """What is recorded of an implementation: in the file beside its adapter, and of the framework that it builds on.
+
+    Raises:
+        DeviationError: as ``read``.
+    """
+    own, base = beside(implementation), implementation.inherits and beside(find(implementation.inherits))
+    entries = read(own, clauses) if own else {}
+    for id, inherited in (read(base, clauses) if base else {}).items():
+        entries.setdefault(id, [replace(entry, inherited=True) for entry in inherited])
+    return entries
+
+
+def beside(implementation: Implementation) -> Path | None:
+    """The deviation file beside the adapter, if there is one."""
+    module = sys.modules[type(implementation).__module__]
+    path = Path(module.__file__ or "").parent / "deviations" / f"{implementation.name}.toml"
+    return path if path.is_file() else None
 
 
 def read(path: Path, clauses: Mapping[str, Clause]) -> dict[str, list[Deviation]]:

@@ -5,19 +5,12 @@ from __future__ import annotations
 import inspect
 import json
 import textwrap
-from collections.abc import Mapping
-from typing import Any
 
-from conformance.contract import Clause, drawn
+from conformance.contract import Clause, arguments, drawn
 from conformance.implementation import Subject
 
 
-def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
-    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
-    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
-
-
-def explain(clause: Clause, again: str) -> str:
+def explain(clause: Clause, again: str = "") -> str:
     """The text of a failing clause, for the module that was built last (Hypothesis replays the smallest one last)."""
     parts = [
         f"{clause.id} ({clause.severity})",
@@ -34,5 +27,5 @@ def explain(clause: Clause, again: str) -> str:
     if clause.strategies:
         # A JSON string is a TOML string.
         parts += [f"as a deviation: witness = {json.dumps(arguments(clause, drawn), ensure_ascii=False)}"]
-    parts += [f"again: {again}"]
+    parts += [f"again: {again}"] if again else []
     return "\n".join(parts)

@@ -13,16 +13,20 @@ Capabilities are written as the API they stand for, and found by introspection:
     "dtype.bfloat16", "device.cuda"          tensors of that dtype, on that device, can be made
 
 An adapter that knows better says so in ``lacking``: ``{"autograd": "tensors have no backward()"}``.
+What is there but would drown every property that draws trees, a dtype that cannot be saved, say, may be kept out of the
+trees alone ("tree.bfloat16"); one clause should still ask about it.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import importlib.util
 import inspect
 import re
 import unittest
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -52,10 +56,17 @@ class AdapterError(Exception):
 #: Capabilities that are no name of the API, and what they mean.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
+    "hooks.handle": "registering a hook returns a handle that removes it",
+    "save.file": "save() and load() take a path, an open file or a buffer, and write one file",
     "save.zip": "save() writes a zip archive by default",
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
+    "write": "the elements of a tensor can be overwritten in place; where they cannot, other tensors take their place",
+    "deepcopy": "copy.deepcopy() copies modules and tensors",
     "pickle.module": "a whole module can be pickled and saved",
+    "construction": "the suite may make modules of its own from the implementation's classes",
+    "computation": "the modules compute what the layers of that name are documented to compute",
+    "example": "there is an input with which the modules can be called",
 }
 
 
@@ -69,6 +80,15 @@ class Implementation:
     lacking: dict[str, str] = {}
     #: Class names that differ from torch's, as repr prints them: {"ModuleList": "LayerList"}.
     class_names: dict[str, str] = {}
+    #: The implementation on which this one builds, whose recorded deviations are therefore its own as well.
+    inherits: str = ""
+    #: Strategies that stand in for those of every property, by the name of the argument.
+    draws: dict[str, Any] = {}
+
+    @property
+    def held_to_observed(self) -> bool:
+        """Whether it is held to what no documentation promises and PyTorch does: so is who claims a version of it."""
+        return self.contract_version is not None
 
     @property
     def version(self) -> str:
@@ -92,6 +112,10 @@ class Implementation:
     def device(self, tensor: Any) -> str:
         """Where the tensor lives: "cpu", "cuda", "meta"; an index is left out."""
         raise NotImplementedError
+
+    def move(self, thing: Any, device: str) -> Any:
+        """The tensor or module on that device."""
+        return thing if device == "cpu" else thing.to(device)
 
     def is_tensor(self, value: Any) -> bool:
         """Whether the value is a tensor (parameters are tensors too)."""
@@ -132,6 +156,22 @@ class Implementation:
         else:
             module.register_buffer(name, tensor, persistent=False)
 
+    def place_member(self, module: Any, name: str, tensor: Any) -> None:
+        """Put the tensor in the place of a layer's own parameter or buffer of that name."""
+        setattr(module, name, tensor)
+
+    def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
+        """Give a tree that is being built a buffer; for frameworks that have no ``register_buffer``."""
+        self.register_buffer(module, name, tensor, persistent)
+
+    def set_attribute(self, module: Any, name: str, value: Any) -> None:
+        """Give the module of a drawn tree a plain attribute, also where assigning a tensor would register it."""
+        setattr(module, name, value)
+
+    def extra_repr(self, module: model.ModuleModel) -> str:
+        """What a leaf layer of the framework's own prints between the parentheses of its repr."""
+        return model.extra_repr(module)
+
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""
         return None if device == "cpu" else f"{self.name} has no device {device!r}"
@@ -151,9 +191,9 @@ class Implementation:
         """None where the implementation has the capability, else one sentence that says what is missing."""
         if capability in self.lacking:
             return f"{self.name} {self.version}: {self.lacking[capability]}"
-        if capability in SEMANTIC:
-            return None
         area, _, rest = capability.partition(".")
+        if capability in SEMANTIC or area == "tree":
+            return None
         if area == "device":
             return self.unavailable(rest)
         if area == "dtype":
@@ -166,7 +206,8 @@ class Implementation:
             found = getattr(self, name)
         except Absent as absent:
             return absent.reason
-        if method and not hasattr(found, method):
+        # What every Python object has (__repr__, __eq__) is no method of this class.
+        if method and getattr(found, method, None) is getattr(object, method, None):
             return f"{self.name} {self.version} has no {name}.{method}"
         found = getattr(found, method) if method else found
         if argument and not accepts(found, argument):
@@ -180,12 +221,48 @@ class Implementation:
             return f"{self.name} {self.version} has no dtype {dtype} ({type(error).__name__})"
         return None
 
-    def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
-        """The blueprint without what the implementation lacks: other dtypes, kinds and flags take their place."""
+    def declines(self, strategies: Mapping[str, Any]) -> str | None:
+        """Why what it builds is nothing that a property with these strategies speaks of; None if it is."""
+        return None
+
+    def absent(self, error: AttributeError | TypeError) -> Absent | None:
+        """The capability for want of which a property failed, if the error says that there is no such name or argument.
+
+        Only what the contract gives that class counts, which the reference implementation knows: anything else that is
+        missing, such as a parameter that was not registered, is a failure. So is everything for who claims the contract of
+        a version: what it promises must be there.
+        """
+        if isinstance(error, Absent):
+            return error
+        if self.contract_version is not None:
+            return None
+        for kind, name, argument in _asked(self, error):
+            capability = f"{kind}.{name}({argument})" if argument else f"{kind}.{name}"
+            if reason := self.lacks(capability):
+                return Absent(capability, reason)
+        return None
+
+    def restrict(self, blueprint: Any) -> Any:
+        """The blueprint of a module or member without what the implementation lacks: other dtypes, kinds and flags take
+        their place. What it lacks in drawn trees only ("tree.bfloat16") stays where a member alone is asked about."""
         missing = _missing_features(self)
+        if not isinstance(blueprint, bp.Blueprint):
+            missing = frozenset(feature for feature in missing if not feature.startswith("tree."))
         return blueprint if not missing else _restricted(blueprint, missing)
 
     # --- building -------------------------------------------------------------------------------------------------
+
+    def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
+        """The blueprint of what is built where a property asks for this one: itself, but for wrappers."""
+        return blueprint
+
+    def finish(self, module: Any) -> Any:
+        """What takes the place of a built tree as a whole, holding its members under the same names; None for itself."""
+        return None
+
+    def example(self, rows: Any, device: str) -> tuple[Any, ...]:
+        """Positional arguments for a call of a built module: the drawn rows as one tensor."""
+        return (self.tensor(rows, "float32", device),)
 
     def make(self, tensor: bp.Tensor, device: str = "cpu") -> Any:
         """The tensor that a blueprint describes."""
@@ -194,6 +271,18 @@ class Implementation:
     def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
         """Build the tree on that device."""
         return Subject(self, blueprint, device)
+
+    def registered(self, module: Any) -> Iterator[tuple[str, str, Any]]:
+        """(name, kind, object) of what is registered on this very module, read from where the framework keeps it and not
+        through the methods that are checked: parameters, then buffers, then modules, each in order. The kind is
+        "parameter", "buffer", "transient" for a buffer that is not persistent, or "module"."""
+        held = vars(module)
+        for name, thing in held["_parameters"].items():
+            yield name, "parameter", thing
+        for name, thing in held["_buffers"].items():
+            yield name, "transient" if name in held.get("_non_persistent_buffers_set", ()) else "buffer", thing
+        for name, thing in held["_modules"].items():
+            yield name, "module", thing
 
     def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
         """A new module of that kind; Sequential and ModuleList take their children with them, the others are filled."""
@@ -224,7 +313,7 @@ class Subject:
 
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
-        self.blueprint = implementation.restrict(blueprint)
+        self.blueprint = implementation.presented(implementation.restrict(blueprint))
         self.device = device
         self.model = model.of(self.blueprint)
         self.log: list[tuple[str, str]] = []
@@ -233,15 +322,29 @@ class Subject:
         self._paths: dict[int, str] = {}
         self._models = {module.path: module for module in self.model.modules()}
         self.module = self._module(self.blueprint, "")
+        finished = implementation.finish(self.module)
+        if finished is not None:
+            self.module = finished
+            self._adopt(self.blueprint, "", finished)
         for path, node in self.blueprint.walk():
-            self[path].training = node.training
+            if "tree.mode" not in implementation.lacking:
+                self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
         Subject.latest = self
 
+    @property
+    def below(self) -> str:
+        """The path of the module that a property's blueprint describes: "", or where the wrapper holds it."""
+        return self.blueprint.children[-1][0] if self.blueprint.kind == "Wrapper" else ""
+
+    def key(self, path: str) -> str:
+        """The name in the whole tree of what has that name in the property's blueprint."""
+        return f"{self.below}.{path}" if self.below else path
+
     def __getitem__(self, path: str) -> Any:
-        """The object that the builder registered at that path."""
-        return self._objects[path]
+        """The object that the builder registered at that path; below a wrapper, also by its path in what is wrapped."""
+        return self._objects[path if path in self._objects else self.key(path)]
 
     def path(self, thing: Any) -> str:
         """The path at which the builder first registered the object; a sentence if it is none of its objects."""
@@ -257,7 +360,10 @@ class Subject:
 
     def readings(self) -> dict[str, Reading]:
         """What every parameter and buffer object holds now, by path."""
-        return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        if self.implementation.lacks("write") is None:
+            return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        named = dict(self.module.named_buffers(remove_duplicate=False))
+        return {path: self.implementation.read(named[path]) for path in self.model.tensors()}
 
     def expected_readings(self) -> dict[str, Reading]:
         """What they hold by the blueprint."""
@@ -271,58 +377,81 @@ class Subject:
         return thing
 
     def _module(self, node: bp.Blueprint, path: str) -> Any:
-        implementation = self.implementation
-        made: dict[str, Any] = {}
-        for name, member in node.members:
-            here = model.join(path, name)
-            if isinstance(member, bp.Blueprint):
-                made[name] = self._module(member, here)
-            elif isinstance(member, bp.Shared):
-                made[name] = self._keep(here, self[member.path])
-            elif isinstance(member, bp.Parameter):
-                tensor = implementation.make(member, self.device)
-                made[name] = self._keep(here, implementation.parameter(tensor, member.differentiable))
-            elif isinstance(member, bp.Buffer):
-                made[name] = self._keep(here, implementation.make(member, self.device))
-            elif isinstance(member, bp.Attribute):
-                value = member.value
-                made[name] = self._keep(here, implementation.make(value) if isinstance(value, bp.Tensor) else value)
-            else:
-                made[name] = None
+        made = {name: self._member(member, model.join(path, name)) for name, member in node.members}
         expected = self._models[path]
         children = {name: made[name] for name, child in expected.modules_.items() if child is not None}
-        module = self._keep(path, implementation.module_for(node, children))
+        module = self._keep(path, self.implementation.module_for(node, children))
+        if node.kind == "Wrapper":
+            self._adopt(node, path, module)
+            for name, member in node.members:
+                if isinstance(member, bp.Tensor):
+                    self.implementation.write(self[name], member.values())
+            return module
         for name, member in node.members:
             self._register_member(module, name, member, made[name], expected)
         if node.kind == "Chain":
             module.steps = [name for name, child in expected.modules_.items() if child is not None]
         return module
 
+    def _member(self, member: Any, path: str) -> Any:
+        """What stands under that path: a module, a parameter, a tensor, a plain value, or None."""
+        implementation = self.implementation
+        if isinstance(member, bp.Blueprint):
+            return self._module(member, path)
+        if isinstance(member, bp.Shared):
+            return self._keep(path, self[member.path])
+        if isinstance(member, bp.Parameter):
+            tensor = implementation.make(member, self.device)
+            return self._keep(path, implementation.parameter(tensor, member.differentiable))
+        if isinstance(member, bp.Buffer):
+            return self._keep(path, implementation.make(member, self.device))
+        if isinstance(member, bp.Attribute):
+            value = member.value
+            return self._keep(path, implementation.make(value) if isinstance(value, bp.Tensor) else value)
+        return None
+
+    def _adopt(self, node: bp.Blueprint, path: str, module: Any) -> None:
+        """Take the module, and what it holds under the names of the blueprint, for what was built: whoever made the
+        module may have put copies in place of what it was given."""
+        if not path:
+            self._objects, self._paths = {}, {}
+        self._keep(path, module)
+        for name, member in node.members:
+            held = getattr(module, name)
+            if isinstance(member, bp.Blueprint):
+                self._adopt(member, model.join(path, name), held)
+            elif not isinstance(member, bp.Empty):
+                self._keep(model.join(path, name), held)
+
     def _register_member(self, module: Any, name: str, member: Any, made: Any, expected: model.ModuleModel) -> None:
         implementation, kind = self.implementation, expected.kind
+        assigns = implementation.lacks("Module.__setattr__") is None
         if isinstance(member, bp.Attribute):
-            setattr(module, name, made)
+            implementation.set_attribute(module, name, made)
         elif name in expected.modules_:
             if kind in ("Sequential", "ModuleList") and made is not None:
                 return  # the constructor has taken it
             if kind == "ModuleDict" and made is not None:
                 module[name] = made
-            elif name.isidentifier() and made is not None:
+            elif name.isidentifier() and made is not None and assigns:
                 setattr(module, name, made)
             else:
                 module.add_module(name, made)
         elif name in expected.buffers_:
             if kind in bp.LAYERS:
-                setattr(module, name, made)
+                implementation.place_member(module, name, made)
             else:
-                implementation.register_buffer(module, name, made, name not in expected.transient)
+                implementation.place_buffer(module, name, made, name not in expected.transient)
         elif kind == "ParameterList":
             module.append(made)
         elif kind == "ParameterDict":
             module[name] = made
-        elif name.isidentifier() and made is not None:
+        elif kind in bp.LAYERS:
+            if made is not None:
+                implementation.place_member(module, name, made)
+        elif name.isidentifier() and made is not None and assigns:
             setattr(module, name, made)
-        elif kind not in bp.LAYERS:
+        else:
             module.register_parameter(name, made)
 
     def register(self, hook: bp.Hook, module: Any) -> Any:
@@ -341,15 +470,46 @@ class Subject:
         return getattr(module, f"register_{hook.kind}_hook")(record, **options)
 
 
+# --- what a failed property asked for -------------------------------------------------------------------------------
+
+_UNEXPECTED = re.compile(r"\w+\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
+    """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
+    from conformance import reference
+
+    if isinstance(error, AttributeError):
+        name, argument, owner = error.name or "_", "", error.obj
+    else:
+        found = _UNEXPECTED.search(str(error))
+        name, argument = found.groups() if found else ("_", "")
+    if name.startswith("_"):
+        return
+    for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
+        promised = getattr(getattr(reference, kind), name, None)
+        own = getattr(implementation, kind, None)
+        if promised is None or own is None:
+            continue
+        if argument:
+            if argument in inspect.signature(promised).parameters:
+                yield kind, name, argument
+        elif isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
+            yield kind, name, ""
+
+
 # --- features a blueprint may use ----------------------------------------------------------------------------------
+
+
+#: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
+#: registered as None, tensors without dimensions, a mode of each module's own.
+TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
-    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + [*bp.CONTAINERS, *bp.LAYERS]
-    features += [
-        f"tree.{feature}" for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
-    ]
+    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
+    features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
     return frozenset(
         feature
         for feature in features
@@ -357,25 +517,39 @@ def _missing_features(implementation: Implementation) -> frozenset[str]:
     )
 
 
-def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
     def change(member: Any) -> Any:
         if isinstance(member, bp.Empty):
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Blueprint):
-            return member.replace(kind="Module") if member.kind in missing and member.kind in bp.CONTAINERS else member
-        if isinstance(member, bp.Tensor) and not isinstance(member, bp.Attribute):
-            dtype = "float32" if f"dtype.{member.dtype}" in missing else member.dtype
+            return _restricted_module(member, missing)
+        if isinstance(member, bp.Tensor):
+            dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
-            if isinstance(member, bp.Parameter):
+            if isinstance(member, bp.Parameter) and "Parameter" not in missing:
                 return bp.Parameter(**fields, requires_grad=member.requires_grad)
+            if isinstance(member, bp.Parameter):
+                return bp.Buffer(**fields)
             if isinstance(member, bp.Buffer):
                 return bp.Buffer(**fields, persistent=member.persistent or "tree.transient" in missing)
+            return bp.Tensor(**fields)
         if isinstance(member, bp.Shared) and not member.persistent and "tree.transient" in missing:
             return bp.Shared(member.path)
         return member
 
-    return change(blueprint.map(change))
+    return change(blueprint.map(change) if isinstance(blueprint, bp.Blueprint) else blueprint)
+
+
+def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+    if "tree.mode" in missing:
+        node = node.replace(training=True)
+    if node.kind in bp.LAYERS and node.kind in missing:
+        # A module that holds the same, and gives back what it is called with.
+        return node.replace(kind="Chain", arguments=())
+    names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
+    gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
+    return node.replace(kind="Module") if node.kind in missing or gap else node
 
 
 def accepts(function: Any, argument: str) -> bool:
@@ -392,24 +566,38 @@ def accepts(function: Any, argument: str) -> bool:
 #: What an adapter cannot do without.
 REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", "write")
 
+#: Where an installed package offers adapters: entry points of this group, named as --implementation takes them.
+GROUP = "conformance.implementations"
+
+_OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
+_WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
 OURS = {
-    "torch": "conformance.implementations.torch:implementation",
-    "reference": "conformance.implementations.reference:implementation",
-    "paddle": "conformance.implementations.paddle:implementation",
+    **{name: f"conformance.implementations.{name}:implementation" for name in _OWN},
+    **{name: f"conformance.implementations.torch_wrappers:{name}" for name in _WRAPPERS},
 }
 
 
+def known() -> dict[str, str]:
+    """Where the adapter of each name is: ours, and those of installed packages."""
+    offered = importlib.metadata.entry_points(group=GROUP)
+    return {**{each.name: each.value for each in offered}, **OURS}
+
+
 def find(name: str) -> Implementation:
-    """The implementation of that name: one of ours, or "package.module:attribute".
+    """The implementation of that name: a known one, "package.module:attribute", or "package.module" for the attribute
+    ``implementation`` of it.
 
     Raises:
         AdapterError: there is none, it cannot be imported, or it is no Implementation.
     """
-    target = OURS.get(name, name)
+    names = known()
+    target = names.get(name, name)
     module_name, separator, attribute = target.partition(":")
-    if not separator or not module_name or not attribute or module_name.startswith("."):
+    if not separator and ("." in module_name.strip(".") or _importable(module_name)):
+        attribute = "implementation"
+    if not module_name or not attribute or module_name.startswith("."):
         raise AdapterError(
-            f"unknown implementation {name!r}: give one of {', '.join(sorted(OURS))}, or package.module:attribute"
+            f"unknown implementation {name!r}: give one of {', '.join(sorted(names))}, or package.module:attribute"
         )
     try:
         module = importlib.import_module(module_name)
@@ -430,6 +618,10 @@ def find(name: str) -> Implementation:
         )
     _check(name, found)
     return found
+
+
+def _importable(name: str) -> bool:
+    return name.isidentifier() and importlib.util.find_spec(name) is not None
 
 
 def _check(name: str, found: Implementation) -> None:

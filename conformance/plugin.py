@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 
 from conformance import contract, deviations, failure, profiles
-from conformance.check import Record, obstacle
-from conformance.contract import Clause, Severity
-from conformance.implementation import Absent, AdapterError, Implementation, Subject, find
+from conformance.check import UNDOCUMENTED, Record, StaleDeviation, differs, known_deviation, obstacle
+from conformance.contract import Clause
+from conformance.implementation import AdapterError, Implementation, Subject, find
 from conformance.report import Run, write
 
 DEVICES = deviations.DEVICES
-UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 #: What a report tells of a failure or deviation besides its reason; each travels as a user property of that name.
 SHOWN = ("link", "witness", "observed", "expected", "script")
+#: The reason of a case in which the implementation took its process with it; the worker is replaced, the run goes on.
+KILLED = "kills the process"
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
 DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
@@ -56,8 +57,9 @@ def pytest_configure(config: pytest.Config) -> None:
         implementation = find(_name(config))
         clauses = contract.load()
         own = config.getoption("--deviations")
-        path = Path(own) if own else _beside(implementation)
-        config.stash[DEVIATIONS] = deviations.read(path, clauses) if path else {}
+        config.stash[DEVIATIONS] = (
+            deviations.read(Path(own), clauses) if own else deviations.of(implementation, clauses)
+        )
     except (AdapterError, contract.ContractError, deviations.DeviationError) as error:
         raise pytest.UsageError(str(error)) from None
     for device in config.getoption("--device") or ():
@@ -79,15 +81,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def _name(config: pytest.Config) -> str:
     """The implementation asked for, as it was asked for."""
     return config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
-
-
-def _beside(implementation: Implementation) -> Path | None:
-    """The deviation file beside the adapter, if there is one."""
-    import sys
-
-    module = sys.modules[type(implementation).__module__]
-    path = Path(module.__file__ or "").parent / "deviations" / f"{implementation.name}.toml"
-    return path if path.is_file() else None
 
 
 def _devices(config: pytest.Config) -> tuple[str, ...]:
@@ -145,42 +138,17 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
         return (yield)
     Subject.latest = None  # what a failure shows is this case's
     implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
-    for deviation in pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ()):
-        if deviation.applies(implementation.version, device):
-            _expect(pyfuncitem, deviation, clause, implementation, device)
-    return (yield)
-
-
-def _expect(
-    item: pytest.Item, deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str
-) -> None:
-    if not _departs(deviation, clause, implementation, device):
-        pytest.fail(
-            f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness",
-            pytrace=False,
-        )
-    reference = find("reference")
-    if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
-        if _departs(deviation, clause, reference, "cpu"):
-            pytest.fail(
-                f"the witness of [{clause.id}] shows nothing: the reference implementation fails on it too; "
-                "mend the witness in the deviation file",
-                pytrace=False,
-            )
-    item.user_properties += [("link", deviation.link), ("witness", failure.arguments(clause, deviation.witness))]
-    pytest.xfail(deviation.reason)
-
-
-def _departs(deviation: deviations.Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
-    """Whether the property fails on the witness."""
-    assert clause.function is not None
     try:
-        clause.function(implementation=implementation, device=device, **deviation.witness)
-    except Absent:
-        raise
-    except (Exception, pytest.fail.Exception):  # pytest.raises() fails with what is no Exception
-        return True
-    return False
+        deviation = known_deviation(
+            clause, implementation, device, pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ())
+        )
+    except StaleDeviation as stale:
+        pytest.fail(str(stale), pytrace=False)
+    if deviation is not None:
+        witness = contract.arguments(clause, deviation.witness)
+        pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
+        pytest.xfail(deviation.reason)
+    return (yield)
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -192,10 +160,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     clause = _clause(item)
     if clause is not None and report.when == "call" and report.failed:
-        if clause.severity is Severity.OBSERVED and item.config.stash[SUBJECT].contract_version is None:
+        if differs(clause, item.config.stash[SUBJECT]):
             report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
         report.sections.append(("clause", failure.explain(clause, _again(item))))
-        report.user_properties.append(("witness", failure.arguments(clause, contract.drawn)))
+        report.user_properties.append(("witness", contract.arguments(clause, contract.drawn)))
     return report
 
 
@@ -217,10 +185,16 @@ class _Collector:
 
     def __init__(self, run: Run):
         self.run = run
+        self.tests = {clause.function.__name__: clause.id for clause in run.clauses.values() if clause.function}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One record per clause and device, from the phase that decided it."""
         properties = {name: str(value) for name, value in report.user_properties}
+        if report.when == "???":  # pytest-xdist on behalf of a worker that died
+            test, _, device = report.nodeid.rpartition("::")[2].rstrip("]").partition("[")
+            if test in self.tests:
+                self.run.add(Record(self.tests[test], device, "failed", KILLED))
+            return
         if "clause" in properties and (report.when == "call" or report.outcome != "passed"):
             outcome, reason = _outcome(report, properties.get("outcome", "skipped"))
             shown = {name: properties[name] for name in SHOWN if name in properties}

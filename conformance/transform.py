@@ -11,14 +11,19 @@ FLOATING = ("float32", "float64", "float16", "bfloat16")
 
 def extended(blueprint: bp.Blueprint, **members: bp.Member) -> bp.Blueprint:
     """The blueprint with further members at its end; their names must be ones that no strategy draws."""
+    for name in members.keys() & dict(blueprint.members).keys():
+        raise bp.NameTaken(f"the module has a member {name!r} of its own, where this clause would add one")
     return blueprint.replace(members=(*blueprint.members, *members.items()))
 
 
-def refilled(blueprint: bp.Blueprint, dtype: str | None = None) -> bp.Blueprint:
-    """The same tree with other values in every tensor; with ``dtype``, floating-point tensors get that dtype."""
+def refilled(blueprint: bp.Blueprint, dtype: str | None = None, transient: bool = True) -> bp.Blueprint:
+    """The same tree with other values in every tensor; with ``dtype``, floating-point tensors get that dtype; without
+    ``transient``, buffers that are not persistent keep their values."""
 
     def change(member: Any) -> Any:
         if isinstance(member, bp.Attribute) or not isinstance(member, bp.Tensor):
+            return member
+        if isinstance(member, bp.Buffer) and not (member.persistent or transient):
             return member
         fields = {name: getattr(member, name) for name in ("requires_grad", "persistent") if hasattr(member, name)}
         kept = dtype if dtype and member.dtype in FLOATING else member.dtype

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from selftests.test_findings import DEVIATIONS, shows
 
+ROOT = Path(__file__).parent.parent
 
 #: Where Debian's package python3-torch puts a PyTorch, older than the one of the default set.
 SYSTEM = "/usr/bin/python3"
@@ -85,13 +86,25 @@ def test_the_pytorch_of_the_system_passes(wheel, tmp_path):
     assert outcomes["failed"] == 0 and outcomes["passed"] > 350, outcomes
 
 
-def test_paddle_gets_a_whole_report(wheel, tmp_path):
+def test_paddle_departs_where_its_deviation_file_says_and_nowhere_else(wheel, tmp_path):
     python = install(tmp_path / "venv", wheel, "paddlepaddle==3.3.1")
-    done, report = run(python, tmp_path / "empty", "--implementation", "paddle", "--profile", "quick", "-n", "2")
-    assert done.returncode in (0, 1), done.stdout[-5000:] + done.stderr[-2000:]
+    paddle = ("--implementation", "paddle", "--profile", "quick", "--hypothesis-seed", "0")
+    done, report = run(python, tmp_path / "empty", *paddle, "-n", "2")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert report[0]["implementation"] == "paddle" and report[0]["version"] == "3.3.1"
+    entries = (DEVIATIONS / "paddle.toml").read_text(encoding="utf-8").split("\n\n")
     outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
-    # Most clauses can be asked of it, and most of those hold; what fails awaits its file of deviations.
-    asked = outcomes["passed"] + outcomes["failed"] + outcomes["differs"]
-    assert asked > 2 * outcomes["skipped"] and outcomes["passed"] > 2 * outcomes["failed"], outcomes
-    assert "Traceback" not in done.stderr
+    assert outcomes["failed"] == 0 and outcomes["deviation"] == len(entries) - 1  # the first part says what the file is
+    asked = outcomes["passed"] + outcomes["deviation"] + outcomes["differs"]
+    assert asked > 2 * outcomes["skipped"] and outcomes["passed"] > 2 * outcomes["deviation"], outcomes
+
+    removed = '["module_list/slice-assignment-as-a-list"]'
+    fewer = tmp_path / "fewer.toml"
+    fewer.write_text("\n\n".join(entry for entry in entries if removed not in entry), encoding="utf-8")
+    only = ("-k", "test_assigning_to_a_slice_replaces_those_modules", "--deviations", fewer)
+    done, report = run(python, tmp_path / "without", *paddle, *only)
+    failed = [line["clause"] for line in report if line["kind"] == "record" and line["outcome"] == "failed"]
+    assert done.returncode == 1 and failed == ["module_list/slice-assignment-as-a-list"], done.stdout[-5000:]
+
+    scripts = list((ROOT / "docs/findings/scripts/paddle").rglob("*.py"))
+    assert scripts and [script for script in scripts if not shows(python, script)] == []

@@ -29,7 +29,7 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
     with monkeypatch.context() as patch:
         fault.plant(patch)
         record = check(contract.CLAUSES[clause], subject, settings=SETTINGS)
-    assert record.outcome == "failed", f"{fault.name} was not caught by {clause}: {record}"
+    assert record.outcome in ("failed", "differs"), f"{fault.name} was not caught by {clause}: {record}"
 
 
 #: Clauses that need what the reference lacks and that PyTorch departs from: its deviation is the proof.

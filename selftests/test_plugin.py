@@ -26,7 +26,13 @@ class Broken(Reference):
     name = "broken"
     Module = Net
 
+class Fatal(good.Module):
+    def modules(self):
+        import os
+        os.abort()
+
 implementation = Broken()
+fatal = type("DiesOften", (Reference,), {"name": "fatal", "Module": Fatal})()
 number = 3
 partial = type("Partial", (Reference,), {"read": Reference.__mro__[1].read})()
 future = type("Future", (Reference,), {"contract_version": "latest"})()
@@ -289,3 +295,14 @@ def test_what_counts_as_asking_for_the_suite(arguments, expected):
     from conformance.entry import asked
 
     assert asked(arguments) is expected
+
+
+def test_a_process_that_dies_is_a_failure_of_its_clause_and_ends_nothing_else(run, pytester):
+    select = ("--pyargs", "conformance.suite.test_traversal", "-p", "no:cacheprovider")
+    chosen = ("-k", f"{TEST} or test_named_children", "-n", "1", "--device", "cpu", "--report", "report.jsonl")
+    result = run(*chosen, implementation="broken:fatal", select=select)
+    assert result.ret == 1
+    records = [json.loads(line) for line in (pytester.path / "report.jsonl").read_text().splitlines()]
+    outcomes = {r["clause"]: (r["outcome"], r["reason"]) for r in records if r["kind"] == "record" and r["device"]}
+    assert outcomes[CLAUSE] == ("failed", "kills the process")
+    assert outcomes["traversal/named_children-immediate-in-order"] == ("passed", "")

@@ -17,10 +17,6 @@ from conformance.implementation import Implementation, Reading
 # The tensors have a handful of elements, and pytest-xdist already uses every core: more threads would only wait.
 torch.set_num_threads(1)
 
-_DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "complex64")}
-_DTYPES["bool"] = torch.bool
-_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-
 Chain = chain.define(nn.Module, nn.ModuleList, nn.ModuleDict, __name__)
 
 
@@ -50,12 +46,12 @@ class Torch(Implementation):
     Adam = torch.optim.Adam
 
     def tensor(self, values: Any, dtype: str = "float32", device: str = "cpu", shape: Any = None) -> torch.Tensor:
-        made = torch.tensor(values, dtype=_DTYPES[dtype], device=device)
+        made = torch.tensor(values, dtype=getattr(torch, dtype), device=device)
         return made if shape is None else made.reshape(shape)
 
     def read(self, tensor: torch.Tensor) -> Reading:
         flat = tensor.detach().cpu().reshape(-1).tolist()
-        return Reading(tuple(tensor.shape), _NAMES.get(tensor.dtype, str(tensor.dtype)), tuple(flat))
+        return Reading(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), tuple(flat))
 
     def device(self, tensor: torch.Tensor) -> str:
         return str(tensor.device.type)

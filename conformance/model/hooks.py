@@ -37,6 +37,10 @@ class Backward:
     received: dict[str, tuple[Rows, Rows]] = field(default_factory=dict)
     log: Log = field(default_factory=list)
 
+    def of_parameters(self) -> dict[str, Rows]:
+        """The gradients of the parameters that take part in the computation, by path."""
+        return {path: grad for path, grad in self.grads.items() if path != "input"}
+
 
 def backward(module: ModuleModel, rows: Rows) -> Backward:
     """The forward and the backward pass of a tree of Sequential, Linear and Identity."""

@@ -9,7 +9,7 @@ import io
 import pytest
 
 from conformance import blueprint as bp
-from conformance.contract import clause
+from conformance.contract import OBSERVED, clause
 
 LAYERS = {
     "conv1": bp.Conv2d(3, 6, 5),
@@ -101,8 +101,9 @@ def test_layers_in_a_plain_list_have_no_parameters_until_it_is_a_module_list(imp
 
 @clause(
     "article/optimizer-refuses-an-empty-list",
-    "torch.nn.Module.parameters",
-    "This is typically passed to an optimizer.",
+    "source:torch.optim.Optimizer.__init__",
+    "optimizer got an empty parameter list",
+    severity=OBSERVED,
     needs=(*CONVOLUTION, "SGD"),
 )
 def test_an_optimizer_over_layers_in_a_plain_list_gets_an_empty_parameter_list(implementation, device):

@@ -56,12 +56,12 @@ def test_whatever_forward_returns_is_the_result_of_the_call(implementation, devi
     MODULES_NOTE,
     "the module itself is callable, and that calling it invokes its",
 )
-@given(blueprint=callables(), first=rows(), second=rows())
-def test_without_hooks_a_call_equals_forward(implementation, device, blueprint, first, second):
+@given(blueprint=callables(), first_rows=rows(), second_rows=rows())
+def test_without_hooks_a_call_equals_forward(implementation, device, blueprint, first_rows, second_rows):
     """Without hooks module(x) and module.forward(x) compute the same output, on every call."""
     subject = implementation.build(blueprint, device)
     subject.module.eval()
-    for batch in (first, second):
+    for batch in (first_rows, second_rows):
         expected = approximately(model.forward(subject.model, batch))
         assert implementation.read(subject.module(implementation.tensor(batch, device=device))).flat == expected
         assert implementation.read(subject.module.forward(implementation.tensor(batch, device=device))).flat == expected

@@ -10,11 +10,10 @@ from conformance.contract import OBSERVED, RECOMMENDED, clause, given
 from conformance.model import reading
 from conformance.model.files import mapped
 from conformance.model.state import state_readings
-from conformance.suite.support.files import load_from, loaded, save_to, saved
+from conformance.suite.support.files import loaded, saved
 from conformance.transform import refilled
 from strategies import blueprints, parameters
 from strategies.checkpoints import networks, optimizers
-from strategies.objects import file_kinds
 
 TUTORIAL = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
 FILE = ("save", "load")
@@ -58,8 +57,8 @@ class Run:
     "Models, tensors, and dictionaries of all kinds of objects can be saved using this function.",
     needs=FILE,
 )
-@given(blueprint=blueprints(max_nodes=8), loss=parameters(("float32",)), epoch=st.integers(0, 10**6), kind=file_kinds())
-def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation, device, blueprint, loss, epoch, kind):
+@given(blueprint=blueprints(max_nodes=8), loss=parameters(("float32",)), epoch=st.integers(0, 10**6))
+def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation, device, blueprint, loss, epoch):
     """A dict of an epoch, a loss as number and as tensor, a note and a state_dict loads equal to what was saved."""
     subject = implementation.build(blueprint, device)
     checkpoint = {
@@ -68,8 +67,7 @@ def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation,
         "loss": implementation.make(loss, device),
         "best": {"loss": epoch / 8, "note": "名前", "history": [epoch / 2, None, (True, epoch)]},
     }
-    content = save_to("buffer", lambda file: implementation.save(checkpoint, file))
-    back = load_from(kind, content, implementation.load)
+    back = loaded(implementation.load, saved(implementation.save, checkpoint))
     assert list(back) == list(checkpoint)
     assert (back["epoch"], back["best"]) == (checkpoint["epoch"], checkpoint["best"])
     assert implementation.read(back["loss"]) == reading(loss)

@@ -295,10 +295,11 @@ def test_plain_tensor_attributes_are_neither_cast_nor_moved(implementation, devi
     """A conversion leaves tensors that are plain attributes, or items of a plain list, what and where they were."""
     subject = implementation.build(extended(blueprint, plain=bp.Attribute(value)))
     listed = implementation.make(value)
-    subject.module.listed = [listed]
+    holder = subject[subject.below]
+    holder.listed = [listed]
     getattr(subject.module.to(device), name)()
-    assert subject.module.plain is subject["plain"]
-    assert subject.module.listed[0] is listed
-    for tensor in (subject.module.plain, listed):
+    assert holder.plain is subject["plain"]
+    assert holder.listed[0] is listed
+    for tensor in (holder.plain, listed):
         assert implementation.read(tensor) == (value.shape, value.dtype, value.flat)
         assert implementation.device(tensor) == "cpu"

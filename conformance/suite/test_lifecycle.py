@@ -10,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import clause
 from conformance.implementation import Implementation, Reading
@@ -24,6 +25,7 @@ LISTS = ("ModuleList", "Sequential")
     "lifecycle/every-sequence-of-edits-keeps-the-contract",
     "torch.nn.Module",
     "Modules can also contain other Modules, allowing them to be nested in a tree structure.",
+    needs="Module.train",
 )
 def test_names_values_and_modes_follow_any_sequence_of_edits(implementation, device):
     """After any sequence of registering, replacing, deleting, list edits, mode changes, freezing, loading, saving, copying
@@ -65,11 +67,16 @@ class Lifecycle(RuleBasedStateMachine):
             registry.pop(name, None)
         module.transient.discard(name)
 
+    def restricted(self, member: bp.Member) -> bp.Member:
+        """The member as a tree of this implementation may hold it."""
+        return self.implementation.restrict(bp.Module({"own": member})).at("own")
+
     @rule(where=INDEX, name=names(), parameter=parameters())
     def assign_a_parameter(self, where, name, parameter):
         module = self.pick(where)
         if (module.kind in LISTS and name.isdigit()) or reserved(module, name):
             return  # an indexed name belongs to the list
+        parameter = self.restricted(parameter)
         tensor = model.TensorModel(
             self.fresh(), "parameter", parameter.shape, parameter.dtype, parameter.flat, parameter.differentiable
         )
@@ -85,6 +92,7 @@ class Lifecycle(RuleBasedStateMachine):
         module = self.pick(where)
         if name in {**module.parameters_, **module.modules_} or (module.kind in LISTS and name.isdigit()):
             return  # a name of another kind is refused
+        buffer = self.restricted(buffer)
         tensor = model.TensorModel(self.fresh(), "buffer", buffer.shape, buffer.dtype, buffer.flat)
         self.real[tensor] = self.implementation.make(buffer, self.device)
         self.implementation.register_buffer(self.real[module], name, self.real[tensor], buffer.persistent)
@@ -177,6 +185,7 @@ class Lifecycle(RuleBasedStateMachine):
         module = self.real[self.root]
         module.load_state_dict(copy.deepcopy(module.state_dict()))
 
+    @precondition(lambda self: self.implementation.lacks("save") is None)
     @rule()
     def save_and_load_the_state(self):
         file = io.BytesIO()
@@ -184,10 +193,12 @@ class Lifecycle(RuleBasedStateMachine):
         file.seek(0)
         self.real[self.root].load_state_dict(self.implementation.load(file))
 
+    @precondition(lambda self: self.implementation.lacks("deepcopy") is None)
     @rule()
     def continue_with_a_deep_copy(self):
         self.adopt(copy.deepcopy(self.real[self.root]))
 
+    @precondition(lambda self: self.implementation.lacks("pickle.module") is None)
     @rule()
     def continue_with_a_pickled_copy(self):
         self.adopt(pickle.loads(pickle.dumps(self.real[self.root])))

@@ -161,6 +161,7 @@ def test_train_goes_through_the_children_s_own_train(implementation, device, blu
     "modes/new-modules-train",
     "https://docs.pytorch.org/docs/stable/notes/modules.html",
     "Modules default to training mode and can be switched between training and evaluation modes using",
+    needs="Module.train",
 )
 @given(
     kind=st.sampled_from(("Module", "Sequential", "ModuleList", "ModuleDict", "Identity", "ReLU", "Dropout")),
@@ -274,9 +275,8 @@ def test_gradients_are_the_same_in_either_mode(implementation, device, blueprint
     subject = implementation.build(blueprint, device)
     subject.module.train(mode)
     implementation.backward(subject.module(implementation.tensor(rows, device=device)))
-    expected = backward(subject.model, rows).grads
-    for path in subject.model.tensors():
-        assert implementation.read(implementation.grad(subject[path])).flat == approximately(expected[path]), path
+    for path, expected in backward(subject.model, rows).of_parameters().items():
+        assert implementation.read(implementation.grad(subject[path])).flat == approximately(expected), path
 
 
 @clause(
@@ -350,14 +350,14 @@ def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, 
     subject[layer.path].requires_grad_(False)
     x = implementation.parameter(implementation.tensor(rows, device=device))
     implementation.backward(subject.module(x))
-    expected, frozen = backward(subject.model, rows).grads, {path for _, path in layer.named_parameters()}
-    assert implementation.read(implementation.grad(x)).flat == approximately(expected["input"])
-    for path in subject.model.tensors():
+    result, frozen = backward(subject.model, rows), {path for _, path in layer.named_parameters()}
+    assert implementation.read(implementation.grad(x)).flat == approximately(result.grads["input"])
+    for path, expected in result.of_parameters().items():
         grad = implementation.grad(subject[path])
         if path in frozen:
             assert grad is None, path
         else:
-            assert implementation.read(grad).flat == approximately(expected[path]), path
+            assert implementation.read(grad).flat == approximately(expected), path
 
 
 @clause(
@@ -395,7 +395,7 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     subject = implementation.build(blueprint, device)
     layer = list(subject.model.modules_.values())[place % len(subject.model.modules_)]
     implementation.backward(subject[layer.path](implementation.tensor(rows, device=device)))
-    reached = {path for _, path in layer.named_parameters()}
+    reached = backward(layer, rows).of_parameters()
     subject.module.zero_grad(set_to_none=False)
     for path, tensor in subject.model.tensors().items():
         grad = implementation.grad(subject[path])
@@ -412,18 +412,18 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     "Reset gradients of all model parameters.",
     needs="autograd",
 )
-@given(blueprint=linears(), first=rows(), second=rows(), reset=st.booleans())
+@given(blueprint=linears(), first_rows=rows(), second_rows=rows(), reset=st.booleans())
 def test_after_zero_grad_gradients_are_those_of_the_next_pass_alone(
-    implementation, device, blueprint, first, second, reset
+    implementation, device, blueprint, first_rows, second_rows, reset
 ):
     """Gradients add up over backward passes; after zero_grad() they are those of the passes since."""
     subject = implementation.build(blueprint, device)
-    for batch in (first, second):
+    for batch in (first_rows, second_rows):
         if reset:
             subject.module.zero_grad()
         implementation.backward(subject.module(implementation.tensor(batch, device=device)))
-    last, before = (backward(subject.model, batch).grads for batch in (second, first))
-    for path in subject.model.tensors():
+    last, before = (backward(subject.model, batch).of_parameters() for batch in (second_rows, first_rows))
+    for path in last:
         expected = (
             flat(last[path]) if reset else [a + b for a, b in zip(flat(last[path]), flat(before[path]), strict=True)]
         )

@@ -262,6 +262,7 @@ def test_a_buffer_takes_over_the_name_of_a_plain_attribute(implementation, devic
     "registration/parameter-over-a-class-attribute",
     "torch.nn.Parameter",
     "assigned as Module attributes they are automatically added to the list of its parameters",
+    needs="Parameter",
 )
 @given(pieces=pieces(), default=values(), name=names())
 def test_a_parameter_hides_a_class_attribute(implementation, device, pieces, default, name):
@@ -1063,6 +1064,7 @@ def test_a_buffer_is_a_tensor_and_no_parameter(implementation, device, pieces):
     MODULES_NOTE,
     "Parameter containing: tensor(",
     severity=RECOMMENDED,
+    needs="Parameter",
 )
 @given(parameter=parameters())
 def test_the_text_of_a_parameter_begins_with_parameter_containing(implementation, device, parameter):
@@ -1116,6 +1118,7 @@ def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implem
     "torch.nn.Parameter",
     "Parameters are :class:`~torch.Tensor` subclasses",
     severity=RECOMMENDED,
+    needs=("Parameter", "deepcopy"),
 )
 @given(pieces=pieces(), kind=st.sampled_from(("tensor", "parameter")), value=values())
 def test_a_deep_copy_of_a_parameter_keeps_its_attributes_as_that_of_a_tensor(

@@ -98,9 +98,9 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     subject = implementation.build(extended(blueprint, **slots, **tensors), device)
     expected = {key for key, _ in subject.model.state_dict()}
     assert set(subject.module.state_dict()) == expected
-    subject.module.own_parameter = None
-    subject.module.own_buffer = None
-    assert set(subject.module.state_dict()) == expected - {"own_parameter", "own_buffer"}
+    subject[subject.below].own_parameter = None
+    subject[subject.below].own_buffer = None
+    assert set(subject.module.state_dict()) == expected - {subject.key("own_parameter"), subject.key("own_buffer")}
 
 
 @clause(
@@ -137,7 +137,7 @@ def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, devic
     state = subject.module.state_dict()
     for key in chosen(state, which):
         state[key] = implementation.make(bp.Tensor((2,), fill=fill), device)
-    state["absent"] = state.pop("own")
+    state["absent"] = state.pop(subject.key("own"))
     assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
     observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
     assert observed == readings(subject.model.state())
@@ -199,7 +199,7 @@ def test_destination_is_updated_and_returned(implementation, device, blueprint, 
     d."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
     stale = implementation.make(bp.Tensor((7,)), device)
-    destination = (OrderedDict if ordered else dict)(absent="kept", own=stale)
+    destination = (OrderedDict if ordered else dict)({"absent": "kept", subject.key("own"): stale})
     assert subject.module.state_dict(destination=destination) is destination
     assert destination.pop("absent") == "kept"
     assert {key: implementation.read(value) for key, value in destination.items()} == readings(subject.model.state())
@@ -256,6 +256,7 @@ def test_a_subclass_may_write_its_own_entries_into_the_state_dict(implementation
             super()._save_to_state_dict(destination, prefix, keep_vars)
             destination[prefix + "more"] = more
 
+    parameter = implementation.restrict(parameter)
     more = implementation.make(bp.Tensor((2,), fill=fill), device)
     module = Net()
     module.own = implementation.parameter(implementation.make(parameter, device), parameter.differentiable)

@@ -1,0 +1,200 @@
+"""The front ends besides ``pytest --implementation``: plain calls that return records, and one's own pytest tests."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import hypothesis
+import pytest
+
+from conformance import contract, deviations, failure
+from conformance.check import Record, check, verdict
+from conformance.contract import Clause, ContractError
+from conformance.deviations import Deviation
+from conformance.given import Factory, given, name_of
+from conformance.implementation import Implementation, find
+from conformance.profiles import profile
+
+
+class ClauseFailure(AssertionError):
+    """A module departs from a clause; the message is what a failure shows, the cause is where it showed."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A module to be checked.
+
+    Attributes:
+        factory: called without arguments, returns a new module; often the class itself.
+        example: called without arguments, returns a tensor or a tuple of positional arguments for a call of the module.
+        known: the clauses from which the module is known to depart, each with the reason.
+        name: what reports and test ids call it; by default the factory's own name.
+    """
+
+    factory: Factory
+    example: Callable[[], Any] | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+
+
+def selected(pattern: str | Iterable[str] = "*") -> list[Clause]:
+    """The clauses with a property whose ids match one of the shell patterns ("state_dict/*"), in the order of the suite.
+
+    Raises:
+        ContractError: a pattern matches none.
+    """
+    contract.load()
+    patterns = [pattern] if isinstance(pattern, str) else list(pattern)
+    chosen = {each: fnmatch.filter([clause.id for clause in contract.checked()], each) for each in patterns}
+    for each, ids in chosen.items():
+        if not ids:
+            raise ContractError(
+                f"no clause matches {each!r}: ids look like 'state_dict/keys-follow-registration-order'"
+            )
+    ids = {id for each in chosen.values() for id in each}
+    return [clause for clause in contract.checked() if clause.id in ids]
+
+
+def check_implementation(
+    implementation: str | Implementation,
+    *,
+    clauses: str | Iterable[str] = "*",
+    devices: Iterable[str] = ("cpu",),
+    profile: str = "ci",
+    deviations: Mapping[str, Iterable[Deviation]] | None = None,
+) -> list[Record]:
+    """Check an implementation without a run of pytest: a record for each clause and device.
+
+    Args:
+        implementation: as ``--implementation`` takes it, or an adapter.
+        clauses: shell patterns of ids.
+        deviations: what is recorded of it, as ``conformance.deviations.read`` returns it.
+
+    Raises:
+        AdapterError: there is no such implementation.
+        ContractError: no clause matches.
+    """
+    subject = find(implementation) if isinstance(implementation, str) else implementation
+    known, settings = deviations or {}, _settings(profile)
+    return [
+        check(clause, subject, device, settings, known.get(clause.id, ()))
+        for device in devices
+        for clause in selected(clauses)
+    ]
+
+
+def check_module(
+    factory: Factory | Case,
+    *,
+    example: Callable[[], Any] | None = None,
+    implementation: str | Implementation = "torch",
+    clauses: str | Iterable[str] = "*",
+    devices: Iterable[str] = ("cpu",),
+    profile: str = "quick",
+) -> list[Record]:
+    """Check a module of one's own against every clause that makes sense for it: a record for each clause and device.
+
+        >>> records = check_module(lambda: torch.nn.Linear(2, 3), example=lambda: torch.ones(1, 2))
+        >>> [record for record in records if record.outcome == "failed"]
+        []
+
+    Args:
+        factory: returns a new module each time, or a ``Case``.
+        example: returns a tensor or a tuple of positional arguments for a call of the module.
+        implementation: the framework whose base class the module extends.
+        clauses: shell patterns of ids.
+
+    Raises:
+        AdapterError: the factory makes no module of that framework, or one that cannot be described.
+        ContractError: no clause matches, or ``known`` names a clause that does not exist.
+    """
+    case = factory if isinstance(factory, Case) else Case(factory, example)
+    checks = _checks(case, implementation, clauses, devices, profile)
+    return [check.judged()[0] for check in checks]
+
+
+def parametrize_with_clauses(
+    factories: Iterable[Factory | Case],
+    *,
+    implementation: str | Implementation = "torch",
+    clauses: str | Iterable[str] = "*",
+    devices: Iterable[str] = ("cpu",),
+    profile: str = "quick",
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a pytest test of every clause for every factory; clauses that make no sense for the module are left out.
+
+    @parametrize_with_clauses([MyLayer, Case(lambda: MyNet(3), example=lambda: torch.ones(1, 3))])
+    def test_contract(check):
+        check()
+    """
+    parameters = []
+    for each in factories:
+        case = each if isinstance(each, Case) else Case(each)
+        for run in _checks(case, implementation, clauses, devices, profile):
+            if not ("construction" in run.clause.needs or "computation" in run.clause.needs):
+                parameters.append(pytest.param(run, id=f"{run.subject.name}-{run.clause.id}-{run.device}"))
+    return pytest.mark.parametrize("check", parameters)
+
+
+def _checks(
+    case: Case, implementation: str | Implementation, clauses: str | Iterable[str], devices: Iterable[str], profile: str
+) -> list[_Check]:
+    base = find(implementation) if isinstance(implementation, str) else implementation
+    chosen = selected(clauses)
+    for id in case.known:
+        if id not in contract.CLAUSES:
+            raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
+    subject = given(base, case.factory, case.example, case.name)
+    inherited = deviations.of(base, contract.CLAUSES)
+    settings = _settings(profile)
+    return [
+        _Check(case, clause, subject, device, settings, tuple(inherited.get(clause.id, ())))
+        for device in devices
+        for clause in chosen
+    ]
+
+
+@dataclass(frozen=True)
+class _Check:
+    """What a parametrized test calls."""
+
+    case: Case
+    clause: Clause
+    subject: Implementation
+    device: str
+    settings: hypothesis.settings
+
+    inherited: tuple[Deviation, ...]
+
+    def judged(self) -> tuple[Record, BaseException | None]:
+        """The verdict. A failure is excused where the author knows of it, or where the framework itself departs."""
+        record, error = verdict(self.clause, self.subject, self.device, self.settings)
+        known = self.case.known.get(self.clause.id)
+        if known is not None and record.outcome == "passed":
+            reason = f"no longer deviates: remove {self.clause.id!r} from what the case is known for"
+            return replace(record, outcome="failed", reason=reason), None
+        if record.outcome == "failed" and known is not None:
+            return replace(record, outcome="deviation", reason=known), error
+        for deviation in self.inherited:
+            if record.outcome == "failed" and deviation.applies(self.subject.version, self.device):
+                return replace(record, outcome="deviation", reason=deviation.reason, link=deviation.link), error
+        return record, error
+
+    def __call__(self) -> None:
+        __tracebackhide__ = True
+        record, error = self.judged()
+        if record.outcome in ("skipped", "not run", "differs"):
+            pytest.skip(record.reason)
+        if record.outcome == "deviation":
+            pytest.xfail(record.reason)
+        if record.outcome == "failed":
+            text = f"{self.subject.name}: {record.reason}"
+            raise ClauseFailure(f"{text}\n\n{failure.explain(self.clause)}" if error else text) from error
+
+
+def _settings(name: str) -> hypothesis.settings:
+    """Of that profile, drawing the same examples every time: a call gives the same records twice."""
+    return hypothesis.settings(profile(name), derandomize=True, database=None)

@@ -1,0 +1,207 @@
+"""Modules that somebody else made: the contract asked of one class, whatever its constructor needs.
+
+A *factory* returns a new module each time. What one of them holds is read from the registries of the framework's base
+class and written down as a blueprint; from then on everything is as for a drawn tree: the model says what each method
+must answer, and the module, whose class may have overridden that method, is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance import blueprint as bp
+from conformance import model
+from conformance.implementation import AdapterError, Implementation, Subject
+from strategies import never_draws
+
+Factory = Callable[[], Any]
+#: The most elements that a module may hold: every one of them is compared as a Python number.
+LARGEST = 20_000
+
+
+def given(
+    implementation: Implementation, factory: Factory, example: Callable[[], Any] | None = None, name: str = ""
+) -> Implementation:
+    """The implementation in which every tree is a module that the factory made.
+
+    Args:
+        implementation: the framework's adapter.
+        factory: called without arguments; returns a new module, of the same structure each time.
+        example: called without arguments; returns a tensor, or a tuple of positional arguments, with which the module
+            can be called. Without it the clauses that call the module are skipped.
+        name: what reports call it; by default the factory's own name.
+
+    Raises:
+        AdapterError: the factory returns no module of the framework, a module of another structure each time, or one
+            that is too large or cannot be described.
+    """
+    kind = type("Given", (Given, type(implementation)), {})
+    made: Given = object.__new__(kind)
+    made.__dict__.update({**vars(implementation), "factory": factory, "call_with": example})
+    made.name = name or name_of(factory)
+    first, second = made.new(), made.new()
+    described = made.describe(first)
+    made.__dict__.update(described=described, draws={"blueprint": st.just(described), "rows": st.none()})
+    if made.describe(first, values=False) != made.describe(second, values=False):
+        raise AdapterError(f"{made.name}: the factory makes another structure each time; make it deterministic")
+    own = {id(thing): path for path, thing in made.objects(first)}
+    for path, thing in made.objects(second):
+        if id(thing) in own:
+            raise AdapterError(f"{made.name}: two modules of the factory share {path or 'everything'!r}; make new ones")
+    return made
+
+
+def name_of(factory: Factory) -> str:
+    """What a report calls the modules that this factory makes."""
+    return str(getattr(factory, "__qualname__", None) or getattr(factory, "__name__", None) or repr(factory))
+
+
+def exact(value: Any) -> Any:
+    """The nearest number that every floating-point dtype holds exactly, so that no conversion rounds it."""
+    if isinstance(value, complex):
+        return complex(exact(value.real), exact(value.imag))
+    if not isinstance(value, float) or math.isinf(value):
+        return value
+    if math.isnan(value) or abs(value) < 2**-14:
+        return 0.0
+    mantissa, exponent = math.frexp(value)
+    return math.ldexp(round(mantissa * 256), exponent - 8)
+
+
+class Given(Implementation):
+    """Mixed into an adapter by ``given``."""
+
+    factory: Factory
+    call_with: Callable[[], Any] | None
+    described: bp.Blueprint
+
+    #: A class is held to what is documented, not to what PyTorch happens to do.
+    held_to_observed = False  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    def lacks(self, capability: str) -> str | None:
+        if capability in ("construction", "computation"):
+            return f"{self.name} is one module: what it computes and how it is made is its own"
+        if capability == "Module.__repr__":
+            return f"{self.name} prints as its author likes"
+        if capability == "example" and self.call_with is None:
+            return f"no example of an input was given for {self.name}"
+        return super().lacks(capability)
+
+    def declines(self, strategies: Mapping[str, Any]) -> str | None:
+        return never_draws(strategies["blueprint"], self.described) if "blueprint" in strategies else None
+
+    def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
+        return blueprint
+
+    def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
+        return GivenSubject(self, blueprint, device)
+
+    def example(self, rows: Any, device: str) -> tuple[Any, ...]:
+        assert self.call_with is not None
+        arguments = self.call_with()
+        arguments = arguments if isinstance(arguments, tuple) else (arguments,)
+        return tuple(self.move(each, device) if self.is_tensor(each) else each for each in arguments)
+
+    def new(self) -> Any:
+        """A new module from the factory."""
+        module = self.factory()
+        if not isinstance(module, self.Module):
+            raise AdapterError(f"{self.name} made a {type(module).__name__}, which is no {self.Module.__name__}")
+        return module
+
+    def objects(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+        """(path, object) of everything that is registered in the tree, and of the module itself."""
+        yield path, module
+        for name, kind, thing in self.registered(module):
+            if kind == "module" and thing is not None:
+                yield from self.objects(thing, model.join(path, name))
+            elif thing is not None:
+                yield model.join(path, name), thing
+
+    def describe(self, made: Any, values: bool = True) -> bp.Blueprint:
+        """The blueprint of that module; without its values for ``values=False``."""
+        first: dict[int, str] = {}
+        elements = 0
+
+        def describe(module: Any, path: str) -> bp.Blueprint:
+            first[id(module)] = path
+            members = {
+                name: member(kind, thing, model.join(path, name)) for name, kind, thing in self.registered(module)
+            }
+            return bp.Blueprint("Given", tuple(members.items()), module.training)
+
+        def member(kind: str, thing: Any, path: str) -> bp.Member:
+            nonlocal elements
+            if thing is None:
+                return bp.Empty("buffer" if kind == "transient" else kind)
+            if id(thing) in first:
+                return bp.Shared(first[id(thing)], persistent=kind != "transient")
+            if kind == "module":
+                return describe(thing, path)
+            first[id(thing)] = path
+            try:
+                shape, dtype, flat = self.read(thing)
+            except Exception as error:
+                raise AdapterError(f"{self.name}: the {kind} {path!r} cannot be read ({error})") from error
+            elements += len(flat)
+            if elements > LARGEST:
+                raise AdapterError(f"{self.name} holds more than {LARGEST} numbers; give a smaller configuration")
+            held = tuple(map(exact, flat)) if values else ()
+            if kind == "parameter":
+                return bp.Parameter(shape, dtype, requires_grad=self.requires_grad(thing), held=held)
+            return bp.Buffer(shape, dtype, persistent=kind == "buffer", held=held)
+
+        described = describe(made, "")
+        try:
+            model.of(described)
+        except bp.BlueprintError as error:
+            raise AdapterError(f"{self.name} cannot be described: {error}") from None
+        return described
+
+
+class GivenSubject(Subject):
+    """A module from the factory, with the values, modes and further members that a blueprint asks for."""
+
+    implementation: Given
+
+    def _module(self, node: bp.Blueprint, path: str) -> Any:
+        if node.kind != "Given":
+            return super()._module(node, path)
+        module = self.implementation.move(self.implementation.new(), self.device)
+        self._fill(module, node, self.implementation.described, path)
+        return module
+
+    def _fill(self, module: Any, node: bp.Blueprint, was: bp.Blueprint, path: str) -> None:
+        self._keep(path, module)
+        found = {name: thing for name, _, thing in self.implementation.registered(module)}
+        for name, member in node.members:
+            here, before = model.join(path, name), dict(was.members).get(name)
+            if isinstance(member, bp.Blueprint) and member.kind == "Given":
+                assert isinstance(before, bp.Blueprint)
+                self._fill(found[name], member, before, here)
+            elif isinstance(member, bp.Shared) and before == member:
+                self._keep(here, found[name])
+            elif isinstance(member, bp.Tensor) and _alike(member, before):
+                self.implementation.write(self._keep(here, found[name]), member.values())
+            elif before is None and hasattr(module, name):
+                raise bp.NameTaken(
+                    f"the module has an attribute {name!r} of its own, where this clause would add a member"
+                )
+            elif before is None or not isinstance(member, bp.Empty):
+                self._register_member(module, name, member, self._member(member, here), self._models[path])
+
+
+def _alike(member: bp.Tensor, before: Any) -> bool:
+    """Whether the tensor that is there can take the values."""
+    return (
+        type(member) is type(before)
+        and (member.shape, member.dtype) == (before.shape, before.dtype)
+        and (not isinstance(member, bp.Parameter) or member.differentiable == before.differentiable)
+    )
