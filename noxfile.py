@@ -82,6 +82,9 @@ OTHERS = {
     "candle": Recipe("3.11", "0.4.2", ("candle-nn==0.4.2", "numpy")),
 }
 
+#: What wraps a module of the default PyTorch, and must not be told from it.
+WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["reference", "conformance", "report"]
 nox.options.error_on_missing_interpreters = bool(os.environ.get("CONFORMANCE_CI"))
@@ -127,6 +130,14 @@ def conformance(session: nox.Session, torch: str) -> None:
     check(session, "torch", torch, python)
 
 
+@nox.session(python=TORCH["2.13.0"].python, tags=["alternatives"])
+@nox.parametrize("wrapper", [nox.param(name, id=name) for name in WRAPPERS])
+def wrapped(session: nox.Session, wrapper: str) -> None:
+    """Check PyTorch's modules inside one of PyTorch's wrappers."""
+    install(session, "torch", TORCH["2.13.0"])
+    check(session, wrapper, "2.13.0")
+
+
 @nox.session
 def reference(session: nox.Session) -> None:
     """Check the contract in pure Python, without torch."""
@@ -155,5 +166,5 @@ def report(session: nox.Session) -> None:
     reports = sorted(str(path) for path in (ROOT / "reports").glob("*.jsonl"))
     if not reports:
         session.skip("there is no report in reports/ yet: run another session first")
-    session.install("-c", "constraints.txt", "-e", ".")
+    session.install("-c", "constraints.txt", "-e", ".[cli]")
     session.run("module-conformance", "report", *reports, "--html", str(ROOT / "reports" / "matrix.html"))

@@ -1,4 +1,4 @@
-"""The suite in environments of its own: without torch, and against a framework that is not PyTorch.
+"""The suite in environments of its own: without torch, against another PyTorch, and against what is not PyTorch.
 
 Each test makes a fresh virtual environment from the built wheel; without a package index it is skipped, except in CI.
 """
@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-import venv
 from collections import Counter
 from pathlib import Path
 
@@ -19,10 +18,13 @@ from selftests.test_findings import DEVIATIONS, shows
 
 ROOT = Path(__file__).parent.parent
 
+#: Where Debian's package python3-torch puts a PyTorch, older than the one of the default set.
+SYSTEM = "/usr/bin/python3"
 
-def install(folder: Path, *requirements: str) -> Path:
-    """A fresh environment holding the checkout, as a package, and these requirements; its Python."""
-    venv.create(folder, with_pip=True)
+
+def install(folder: Path, *requirements: str, base: str = sys.executable, options: tuple[str, ...] = ()) -> Path:
+    """A fresh environment of that Python, holding these requirements; its Python."""
+    subprocess.run([base, "-m", "venv", *options, folder], check=True)
     python = folder / "bin" / "python"
     command = [python, "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", *requirements]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -131,6 +133,17 @@ def test_another_project_runs_the_installed_suite_on_its_own_adapter_from_a_fold
     command = [python, "-m", "pytest", "--pyargs", "conformance", "--implementation", "mine", *select[2:-2]]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pytorch_of_the_system_passes(wheel, tmp_path):
+    found = "import sys, torch; sys.exit(sys.version_info < (3, 10))"
+    if not Path(SYSTEM).exists() or subprocess.run([SYSTEM, "-c", found], capture_output=True).returncode:
+        pytest.skip(f"{SYSTEM} has no PyTorch for us (Debian's package is python3-torch)")
+    python = install(tmp_path / "venv", wheel, base=SYSTEM, options=("--system-site-packages",))
+    done, report = run(python, tmp_path / "empty", "--implementation", "torch", "--profile", "quick")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
+    assert outcomes["failed"] == 0 and outcomes["passed"] > 350, outcomes
 
 
 def test_paddle_departs_where_its_deviation_file_says_and_nowhere_else(wheel, tmp_path):

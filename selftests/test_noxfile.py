@@ -41,8 +41,9 @@ def skipped(done: subprocess.CompletedProcess[str]) -> str:
 def test_there_is_a_session_for_each_version_and_implementation_and_one_for_the_page():
     names = {line.split()[1] for line in nox("--list").stdout.splitlines() if line.startswith(("* ", "- "))}
     versions = {f"conformance(torch={version})" for version in noxfile.TORCH}
-    assert names == {"reference", "report", *versions, *noxfile.OTHERS}
-    assert set(OURS) - {"torch", "reference"} <= set(noxfile.OTHERS)
+    wrappers = {f"wrapped({name})" for name in noxfile.WRAPPERS}
+    assert names == {"reference", "report", *versions, *wrappers, *noxfile.OTHERS}
+    assert set(OURS) == {"torch", "reference", *noxfile.WRAPPERS, *noxfile.OTHERS}
 
 
 def test_each_session_runs_under_the_python_of_its_recipe():
@@ -68,6 +69,13 @@ def test_a_recipe_pins_what_it_is_named_after_and_takes_a_python_that_the_suite_
     requirements = [Requirement(text) for text in (*recipe.requirements, *recipe.no_deps)]
     assert any(str(requirement.specifier) == f"=={recipe.version}" for requirement in requirements)
     assert all(isinstance(text, str) for pair in recipe.env.items() for text in pair)
+
+
+def test_the_extra_of_an_implementation_pins_what_its_recipe_pins():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for name, recipe in noxfile.OTHERS.items():
+        pinned = {text.partition(";")[0] for text in extras.get(name, ()) if "==" in text}
+        assert pinned <= set(recipe.requirements), name
 
 
 def test_an_environment_that_is_not_there_is_skipped_with_its_path(tmp_path):
