@@ -27,7 +27,8 @@ from docs import results  # noqa: E402
 
 #: What the default set installs, and the newest version that results are kept of.
 DEFAULT = "2.13.0"
-VERSIONS = results.of("torch", results.read())
+RESULTS = results.read()
+VERSIONS = results.of("torch", RESULTS)
 NEWEST = list(VERSIONS)[-1]
 
 
@@ -38,8 +39,9 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def recorded(implementation: str) -> dict[str, list[deviations.Deviation]]:
-    """The entries of an implementation's deviation file."""
-    return deviations.read(ROOT / f"conformance/implementations/deviations/{implementation}.toml", CLAUSES)
+    """The entries of an implementation's deviation file, if it has one."""
+    path = ROOT / f"conformance/implementations/deviations/{implementation}.toml"
+    return deviations.read(path, CLAUSES) if path.exists() else {}
 
 
 def contract_page() -> str:
@@ -154,12 +156,44 @@ def renewed(page: Path, **parts: str) -> str:
     )
 
 
-def failures_page() -> str:
-    """How to read a failure; the example is what the implementation on the page really shows."""
-    page = ROOT / "docs/failures.md"
+def implementations() -> str:
+    """The implementations that results are kept of, at their newest version, PyTorch's own versions aside."""
+    newest = {name.split()[0]: name for name in RESULTS if not name.startswith("torch ")}
+    rows = []
+    for implementation, name in newest.items():
+        counts = Counter(RESULTS[name].values())
+        entries = [each for found in recorded(implementation).values() for each in found]
+        page = f"docs/findings/{implementation}.md"
+        rows.append(
+            [
+                f"`{implementation}`",
+                name.split()[1],
+                str(sum(counts[outcome] for outcome in ("passed", "deviation", "failed", "differs"))),
+                str(counts["passed"]),
+                f"[{counts['deviation']}]({page})" if (ROOT / page).exists() else str(counts["deviation"]),
+                str(sum(bool(each.harm) for each in entries) or ""),
+                str(counts["differs"] or ""),
+            ]
+        )
+    head = [
+        "`--implementation`",
+        "version",
+        "asked",
+        "passed",
+        "known deviations",
+        "of these harmful",
+        "differ in what is only observed",
+    ]
+    return table(head, rows)
+
+
+def failure_shown() -> str | None:
+    """What the implementation on the page about failures really shows; None without PyTorch, on which it stands."""
     if importlib.util.find_spec("torch") is None:
-        return page.read_text(encoding="utf-8")
-    code = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)[0]
+        return None
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs/failures.md").read_text(encoding="utf-8"), flags=re.DOTALL)[
+        0
+    ]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stops.py"
         path.write_text(code, encoding="utf-8")
@@ -171,19 +205,20 @@ def failures_page() -> str:
         again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
         given = bp.parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
         shown = failure.explain(clause, script.write(clause, module.implementation, "cpu", given), given, again)
-    return renewed(page, failure=f"```\n{shown}\n```")
+    return f"```\n{shown}\n```"
 
 
 def pages() -> dict[Path, str]:
     """What each generated file should hold."""
     contract.load()
+    shown, parts = failure_shown(), {"areas": areas(), "implementations": implementations()}
     return {
         ROOT / "docs/contract.md": contract_page(),
         ROOT / "docs/findings.md": findings_page(),
         ROOT / "docs/versions.md": results.versions_page(VERSIONS, table),
         **{ROOT / f"docs/findings/{name}.md": departures_page(name) for name in others()},
-        ROOT / "docs/failures.md": failures_page(),
-        ROOT / "README.md": renewed(ROOT / "README.md", areas=areas()),
+        **({ROOT / "docs/failures.md": renewed(ROOT / "docs/failures.md", failure=shown)} if shown else {}),
+        **({ROOT / "README.md": renewed(ROOT / "README.md", **parts, failure=shown)} if shown else {}),
     }
 
 
