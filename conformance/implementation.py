@@ -173,6 +173,10 @@ class Implementation:
         """What a leaf layer of the framework's own prints between the parentheses of its repr."""
         return model.extra_repr(module)
 
+    def representation(self, module: model.ModuleModel) -> str:
+        """What the repr of that module must be, under the framework's own names of classes."""
+        return model.representation(module, self.class_names, self.extra_repr)
+
     def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str | None:
         """The expression that makes such a tensor, as a script for a failure shows it; ``values`` is an expression.
 

@@ -181,8 +181,8 @@ def implementations() -> str:
         "asked",
         "passed",
         "known deviations",
-        "of these harmful",
-        "differ in what is only observed",
+        "harmful",
+        "differ where only observed",
     ]
     return table(head, rows)
 

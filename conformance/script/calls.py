@@ -55,9 +55,11 @@ MUTATORS = frozenset(
 PURE = (len, list, tuple, dict, set, frozenset, sorted, isinstance, zip, enumerate, map, any, all, reversed, iter, next)
 
 
-def calls_itself(node: ast.FunctionDef) -> bool:
-    """Whether the function is recursive: such a one is of Python alone, and stands in the script as it is."""
-    return any(isinstance(each, ast.Name) and each.id == node.name for each in ast.walk(node))
+def stands_alone(node: ast.FunctionDef) -> bool:
+    """Whether the function is recursive and needs nothing but Python: such a one stands in the script as it is."""
+    names = [each for statement in node.body for each in ast.walk(statement) if isinstance(each, ast.Name)]
+    own = {each.id for each in names if isinstance(each.ctx, ast.Store)} | {each.arg for each in node.args.args}
+    return {each.id for each in names} - own - vars(builtins).keys() == {node.name}
 
 
 def bare(node: ast.FunctionDef) -> ast.FunctionDef:
@@ -265,7 +267,7 @@ class Calls:
         node = source(function)
         if not isinstance(node, ast.FunctionDef) or inspect.isgeneratorfunction(function):
             raise Unsupported(f"{function!r} is called")
-        if calls_itself(node):
+        if stands_alone(node) and any(isinstance(each, Code) for each in arguments):
             self.define_first(node.name, [bare(node)])
             written = [ast.keyword(key, self.lift(value)) for key, value in keywords.items()]
             return Code(ast.Call(name(node.name), [self.lift(each) for each in arguments], written))

@@ -29,7 +29,7 @@ PACKAGES = ("conformance", "strategies")
 #: What the adapter's file imports beside its framework.
 TOOLS = frozenset({*PACKAGES, "packaging", "pytest", "hypothesis"})
 #: Questions to the adapter that are answered now, for they are about it and not about its objects.
-ASKED_NOW = frozenset({"lacks", "restrict", "unavailable", "extra_repr"})
+ASKED_NOW = frozenset({"lacks", "restrict", "unavailable", "representation"})
 
 READING = 'Reading = namedtuple("Reading", "shape dtype flat")'
 APPROX = """

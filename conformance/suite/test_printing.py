@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
-from conformance import model
 from conformance.contract import RECOMMENDED, clause, given
 from strategies import blueprints, names
 
@@ -36,7 +35,7 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     """repr(module) is the class name and, in parentheses, "(name): repr of the child" for each child in registration order,
     one level indented by two blanks; a module without children prints its extra text on the same line."""
     subject = implementation.build(blueprint, device)
-    expected = model.representation(subject.model, implementation.class_names, implementation.extra_repr)
+    expected = implementation.representation(subject.model)
     assert repr(subject.module) == expected
 
 
@@ -56,7 +55,7 @@ def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, de
     """repr of a ModuleList writes a run of n items with equal repr as one line "(i-j): n x repr"."""
     blueprint = bp.ModuleList([layer for layer, count in runs for _ in range(count)])
     subject = implementation.build(blueprint, device)
-    expected = model.representation(subject.model, implementation.class_names, implementation.extra_repr)
+    expected = implementation.representation(subject.model)
     assert repr(subject.module) == expected
 
 
