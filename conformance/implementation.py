@@ -207,10 +207,13 @@ class Implementation:
         """The capability for want of which a property failed, if the error says that there is no such name or argument.
 
         Only what the contract gives that class counts, which the reference implementation knows: anything else that is
-        missing, such as a parameter that was not registered, is a failure.
+        missing, such as a parameter that was not registered, is a failure. So is everything that is missing where a
+        version of the contract is claimed.
         """
         if isinstance(error, Absent):
             return error
+        if self.contract_version is not None:
+            return None
         for kind, name, argument in _asked(self, error):
             capability = f"{kind}.{name}({argument})" if argument else f"{kind}.{name}"
             if reason := self.lacks(capability):
