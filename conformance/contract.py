@@ -118,7 +118,8 @@ drawn: dict[str, Any] = {}
 
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
     """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
-    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
+    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
+    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)
 
 
 #: Every clause by id, in the order in which the suite states them.

@@ -149,7 +149,8 @@ class Given(Implementation):
             try:
                 shape, dtype, flat = self.read(thing)
             except Exception as error:
-                raise AdapterError(f"{self.name}: the {kind} {path!r} cannot be read ({error})") from error
+                reason = str(error).partition(". ")[0]
+                raise AdapterError(f"{self.name}: the {kind} {path!r} cannot be read: {reason}") from error
             elements += len(flat)
             if elements > LARGEST:
                 raise AdapterError(f"{self.name} holds more than {LARGEST} numbers; give a smaller configuration")

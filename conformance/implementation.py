@@ -56,6 +56,7 @@ class AdapterError(Exception):
 #: Capabilities that are no name of the API, and what they mean.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
+    "lifecycle.copies": "the life of a module may go on with a copy of it",
     "hooks.handle": "registering a hook returns a handle that removes it",
     "save.file": "save() and load() take a path, an open file or a buffer, and write one file",
     "save.zip": "save() writes a zip archive by default",
@@ -147,7 +148,7 @@ class Implementation:
 
     def parameter(self, tensor: Any, requires_grad: bool = True) -> Any:
         """A parameter over that tensor."""
-        return self.Parameter(tensor, requires_grad=requires_grad)
+        return self.Parameter(tensor) if requires_grad else self.Parameter(tensor, requires_grad=False)
 
     def register_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
         """``module.register_buffer``, in the framework's own spelling of the arguments."""
@@ -171,6 +172,17 @@ class Implementation:
     def extra_repr(self, module: model.ModuleModel) -> str:
         """What a leaf layer of the framework's own prints between the parentheses of its repr."""
         return model.extra_repr(module)
+
+    def representation(self, module: model.ModuleModel) -> str:
+        """What the repr of that module must be, under the framework's own names of classes."""
+        return model.representation(module, self.class_names, self.extra_repr)
+
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str | None:
+        """The expression that makes such a tensor, as a script for a failure shows it; ``values`` is an expression.
+
+        Where it is None, a script has the method ``tensor`` itself, as a function.
+        """
+        return None
 
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""
@@ -309,11 +321,11 @@ class Subject:
         handles: what registering each hook returned, by hook name.
     """
 
-    latest: Subject | None = None  # what a failure report shows
-
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
-        self.blueprint = implementation.presented(implementation.restrict(blueprint))
+        restricted = implementation.restrict(blueprint)
+        self._left_out = _paths(blueprint) - _paths(restricted) if restricted is not blueprint else set()
+        self.blueprint = implementation.presented(restricted)
         self.device = device
         self.model = model.of(self.blueprint)
         self.log: list[tuple[str, str]] = []
@@ -331,7 +343,6 @@ class Subject:
                 self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
-        Subject.latest = self
 
     @property
     def below(self) -> str:
@@ -344,7 +355,13 @@ class Subject:
 
     def __getitem__(self, path: str) -> Any:
         """The object that the builder registered at that path; below a wrapper, also by its path in what is wrapped."""
-        return self._objects[path if path in self._objects else self.key(path)]
+        path = path if path in self._objects else self.key(path)
+        if path not in self._objects and path in self._left_out:
+            reason = (
+                f"{self.implementation.name} {self.implementation.version} cannot hold what the clause puts at {path!r}"
+            )
+            raise Absent("construction", reason)
+        return self._objects[path]
 
     def path(self, thing: Any) -> str:
         """The path at which the builder first registered the object; a sentence if it is none of its objects."""
@@ -474,17 +491,31 @@ class Subject:
 
 _UNEXPECTED = re.compile(r"\w+\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
 
+#: How Python says that a class has not the method behind an operator.
+_OPERATORS = {
+    re.compile(r"'([\w.]+)' object does not support item assignment"): "__setitem__",
+    re.compile(r"'([\w.]+)' object does(?:n't| not) support item deletion"): "__delitem__",
+    re.compile(r"'([\w.]+)' object is not subscriptable"): "__getitem__",
+    re.compile(r"unsupported operand type\(s\) for \+: '([\w.]+)'"): "__add__",
+    re.compile(r"unsupported operand type\(s\) for \+=: '([\w.]+)'"): "__iadd__",
+    re.compile(r"unsupported operand type\(s\) for \|: '([\w.]+)'"): "__or__",
+    re.compile(r"unsupported operand type\(s\) for \|=: '([\w.]+)'"): "__ior__",
+}
+
 
 def _asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
     """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
     from conformance import reference
 
-    if isinstance(error, AttributeError):
-        name, argument, owner = error.name or "_", "", error.obj
-    else:
-        found = _UNEXPECTED.search(str(error))
-        name, argument = found.groups() if found else ("_", "")
-    if name.startswith("_"):
+    owner, name, argument, text = None, "", "", str(error)
+    if isinstance(error, AttributeError) and error.name and not error.name.startswith("_"):
+        owner, name = error.obj, error.name
+    elif found := _UNEXPECTED.search(text):
+        name, argument = found.groups()
+    for pattern, operator in _OPERATORS.items():
+        if found := pattern.search(text):
+            owner, name = found[1].rpartition(".")[2], operator
+    if not name:
         return
     for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
         promised = getattr(getattr(reference, kind), name, None)
@@ -494,7 +525,7 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
         if argument:
             if argument in inspect.signature(promised).parameters:
                 yield kind, name, argument
-        elif isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
+        elif owner == own.__name__ or isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
             yield kind, name, ""
 
 
@@ -503,18 +534,23 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
 
 #: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
 #: registered as None, tensors without dimensions, a mode of each module's own.
-TREE = ("mode", "transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
+TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
     features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
     features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
-    return frozenset(
+    missing = {
         feature
         for feature in features
         if (feature in implementation.lacking or (not feature.startswith("tree.") and implementation.lacks(feature)))
-    )
+    }
+    if type(implementation).place_buffer is Implementation.place_buffer:
+        for capability, feature in (("", "buffer"), ("", "empty_buffer"), ("(persistent)", "transient")):
+            if implementation.lacks(f"Module.register_buffer{capability}"):
+                missing.add(f"tree.{feature}")
+    return frozenset(missing)
 
 
 def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
@@ -523,6 +559,8 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Blueprint):
             return _restricted_module(member, missing)
+        if isinstance(member, bp.Buffer) and "tree.buffer" in missing:
+            return None
         if isinstance(member, bp.Tensor):
             dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
@@ -538,18 +576,36 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
             return bp.Shared(member.path)
         return member
 
-    return change(blueprint.map(change) if isinstance(blueprint, bp.Blueprint) else blueprint)
+    if not isinstance(blueprint, bp.Blueprint):
+        return change(blueprint)
+    restricted = change(blueprint.map(change))
+    return _without_dangling(restricted) if "tree.buffer" in missing else restricted
+
+
+def _paths(blueprint: bp.Blueprint) -> set[str]:
+    """Where the blueprint registers something."""
+    return {model.join(path, name) for path, node in blueprint.walk() for name, _ in node.members}
+
+
+def _without_dangling(blueprint: bp.Blueprint) -> bp.Blueprint:
+    """The blueprint without further names for what it does not hold."""
+    held = _paths(blueprint)
+
+    def change(member: Any) -> Any:
+        return None if isinstance(member, bp.Shared) and member.path not in held else member
+
+    return blueprint.map(change)
 
 
 def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
     if "tree.mode" in missing:
         node = node.replace(training=True)
-    if node.kind in bp.LAYERS and node.kind in missing:
-        # A module that holds the same, and gives back what it is called with.
-        return node.replace(kind="Chain", arguments=())
     names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
     gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
-    return node.replace(kind="Module") if node.kind in missing or gap else node
+    if node.kind not in missing and not gap:
+        return node
+    # A module that holds the same and, where it can be called, runs the same children.
+    return node.replace(kind="Module" if node.kind == "Chain" or "Chain" in missing else "Chain", arguments=())
 
 
 def accepts(function: Any, argument: str) -> bool:

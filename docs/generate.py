@@ -2,29 +2,33 @@
 
 ``docs/contract.md`` is the table of clauses, ``docs/findings.md`` the list of PyTorch's known deviations and
 ``docs/findings/NAME.md`` that of another implementation, ``docs/versions.md`` what each version of PyTorch keeps; in
-``README.md`` the text between ``<!-- generated NAME -->`` and ``<!-- end -->`` is replaced, in ``docs/reports.md`` what its
-commands print.
+``README.md`` and ``docs/failures.md`` the text between ``<!-- generated NAME -->`` and ``<!-- end -->`` is replaced, in
+``docs/reports.md`` and ``docs/implementers.md`` what their commands print.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
-from transcripts import renewed  # noqa: E402
+import transcripts  # noqa: E402
 
-from conformance import contract, deviations  # noqa: E402
+from conformance import blueprint as bp  # noqa: E402
+from conformance import contract, deviations, failure, script  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
 from docs import results  # noqa: E402
 
 #: What the default set installs, and the newest version that results are kept of.
 DEFAULT = "2.13.0"
-VERSIONS = results.of("torch", results.read())
+RESULTS = results.read()
+VERSIONS = results.of("torch", RESULTS)
 NEWEST = list(VERSIONS)[-1]
 
 
@@ -35,8 +39,9 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def recorded(implementation: str) -> dict[str, list[deviations.Deviation]]:
-    """The entries of an implementation's deviation file."""
-    return deviations.read(ROOT / f"conformance/implementations/deviations/{implementation}.toml", CLAUSES)
+    """The entries of an implementation's deviation file, if it has one."""
+    path = ROOT / f"conformance/implementations/deviations/{implementation}.toml"
+    return deviations.read(path, CLAUSES) if path.exists() else {}
 
 
 def contract_page() -> str:
@@ -112,7 +117,7 @@ def departures_page(implementation: str) -> str:
 def departure(implementation: str, clause: contract.Clause, entry: deviations.Deviation) -> list[str]:
     """One of them: the promise, what happens instead, and how to see it."""
     witness = ", ".join(f"{name}={value!r}" for name, value in entry.witness.items())
-    script = f"scripts/{implementation}/{clause.id}.py"
+    shown = [f"scripts/{implementation}/{clause.id}.{ending}" for ending in ("py", "cpp")]
     return [
         f"### `{clause.id}`",
         "",
@@ -123,7 +128,7 @@ def departure(implementation: str, clause: contract.Clause, entry: deviations.De
         f"- documented in [{clause.docs}]({clause.link}), {clause.severity}",
         f"- reported: {entry.link}",
         f"- witness: `{witness}`" if witness else "- witness: the property draws nothing",
-        *([f"- script: [{script}]({script})"] if (ROOT / "docs/findings" / script).exists() else []),
+        *(f"- script: [{script}]({script})" for script in shown if (ROOT / "docs/findings" / script).exists()),
         "",
     ]
 
@@ -141,33 +146,91 @@ def areas() -> str:
     return table(["area", *map(str, Severity), f"deviations of PyTorch {DEFAULT}"], rows)
 
 
-def readme() -> str:
-    """The README with its generated parts renewed."""
-    parts = {"areas": areas()}
+def renewed(page: Path, **parts: str) -> str:
+    """A page with its generated parts renewed."""
     return re.sub(
         r"(<!-- generated (\w+) -->\n).*?(<!-- end -->)",
         lambda match: f"{match[1]}{parts[match[2]]}\n{match[3]}",
-        (ROOT / "README.md").read_text(encoding="utf-8"),
+        page.read_text(encoding="utf-8"),
         flags=re.DOTALL,
     )
+
+
+def implementations() -> str:
+    """The implementations that results are kept of, at their newest version, PyTorch's own versions aside."""
+    newest = {name.split()[0]: name for name in RESULTS if not name.startswith("torch ")}
+    rows = []
+    for implementation, name in newest.items():
+        counts = Counter(RESULTS[name].values())
+        entries = [each for found in recorded(implementation).values() for each in found]
+        page = f"docs/findings/{implementation}.md"
+        rows.append(
+            [
+                f"`{implementation}`",
+                name.split()[1],
+                str(sum(counts[outcome] for outcome in ("passed", "deviation", "failed", "differs"))),
+                str(counts["passed"]),
+                f"[{counts['deviation']}]({page})" if (ROOT / page).exists() else str(counts["deviation"]),
+                str(sum(bool(each.harm) for each in entries) or ""),
+                str(counts["differs"] or ""),
+            ]
+        )
+    head = [
+        "`--implementation`",
+        "version",
+        "asked",
+        "passed",
+        "known deviations",
+        "harmful",
+        "differ where only observed",
+    ]
+    return table(head, rows)
+
+
+def failure_shown() -> str | None:
+    """What the implementation on the page about failures really shows; None without PyTorch, on which it stands."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs/failures.md").read_text(encoding="utf-8"), flags=re.DOTALL)[
+        0
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stops.py"
+        path.write_text(code, encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("stops", path)
+        sys.modules["stops"] = module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
+        test = "test_traversal.py::test_named_modules_yields_the_module_itself_first_then_depth_first[cpu]"
+        again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
+        given = bp.parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
+        shown = failure.explain(clause, script.write(clause, module.implementation, "cpu", given), given, again)
+    return f"```\n{shown}\n```"
 
 
 def pages() -> dict[Path, str]:
     """What each generated file should hold."""
     contract.load()
+    shown, parts = failure_shown(), {"areas": areas(), "implementations": implementations()}
     return {
         ROOT / "docs/contract.md": contract_page(),
         ROOT / "docs/findings.md": findings_page(),
         ROOT / "docs/versions.md": results.versions_page(VERSIONS, table),
         **{ROOT / f"docs/findings/{name}.md": departures_page(name) for name in others()},
-        ROOT / "README.md": readme(),
-        ROOT / "docs/reports.md": renewed((ROOT / "docs/reports.md").read_text(encoding="utf-8")),
+        **({ROOT / "docs/failures.md": renewed(ROOT / "docs/failures.md", failure=shown)} if shown else {}),
+        **({ROOT / "README.md": renewed(ROOT / "README.md", **parts, failure=shown)} if shown else {}),
     }
+
+
+def transcribed() -> dict[Path, str]:
+    """What the pages should hold whose outputs are printed by commands: this runs them, which takes its time."""
+    found = [ROOT / "docs/reports.md", ROOT / "docs/implementers.md"]
+    return {page: transcripts.renewed(page.read_text(encoding="utf-8")) for page in found}
 
 
 def main() -> None:
     """Write the pages, or name those out of date."""
-    made = pages()
+    made = pages() | transcribed()
     stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if "--check" in sys.argv:
         sys.exit(f"out of date, run python docs/generate.py: {', '.join(p.name for p in stale)}" if stale else 0)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -307,6 +308,19 @@ def test_a_failing_run_becomes_a_deviation_file_that_holds(shell, tmp_path):
     assert done.returncode == 1 and f"{CLAUSE}: no longer deviates" in done.stdout, done.stdout + done.stderr
     done = shell("deviations", "check", "own.toml", "--implementation", "nonsense")
     assert done.returncode == 2 and "unknown implementation 'nonsense'" in done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_junit_xml_names_clause_and_device_of_every_case(shell, tmp_path, workers):
+    options = ("-k", "modules", "--device", "cpu", "--profile", "quick", "-p", "no:cacheprovider", "-n", workers)
+    done = shell(
+        "run", "conformance.suite.test_traversal", "--implementation", "reference", *options, "--junitxml", "x.xml"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    cases = list(ElementTree.parse(tmp_path / "x.xml").iter("testcase"))
+    named = [{each.get("name"): each.get("value") for each in case.iter("property")} for case in cases]
+    assert CLAUSE in [each["clause"] for each in named] and len(named) > 3
+    assert all(each["clause"] in contract.CLAUSES and each["device"] == "cpu" for each in named)
 
 
 def test_reading_and_explaining_import_no_framework(shell, tmp_path):

@@ -75,6 +75,66 @@ def test_the_reference_passes_the_whole_suite_without_torch(wheel, tmp_path):
     assert outcomes["passed"] > 0.9 * (sum(outcomes.values()) - outcomes["untested"]), outcomes
 
 
+ADAPTER = """
+from conformance.implementations.reference import Reference
+
+implementation = type("Mine", (Reference,), {"name": "mine", "version": "7"})()
+"""
+PROJECT = """
+[project]
+name = "mypackage"
+version = "7"
+[tool.setuptools]
+packages = ["mypackage"]
+[project.entry-points."conformance.implementations"]
+mine = "mypackage.adapter:implementation"
+"""
+#: Another project's own settings: the plugin must not need a marker or an option there, nor its tests be taken for ours.
+STRICT = """
+[pytest]
+addopts = --strict-markers --strict-config
+testpaths = tests
+"""
+
+
+def test_another_project_runs_the_installed_suite_on_its_own_adapter_from_a_folder_without_checkout(wheel, tmp_path):
+    python = install(tmp_path / "venv", wheel)
+    project = tmp_path / "project"
+    (project / "mypackage").mkdir(parents=True)
+    (project / "mypackage/__init__.py").touch()
+    (project / "mypackage/adapter.py").write_text(ADAPTER)
+    (project / "pyproject.toml").write_text(PROJECT)
+    done = subprocess.run([python, "-m", "pip", "install", "-q", project], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    # By its path, where the folder holds the package; by its name, from anywhere.
+    for number, name in enumerate(("mypackage.adapter", "mypackage.adapter:implementation", "mine")):
+        select = (
+            "--implementation",
+            name,
+            "--profile",
+            "quick",
+            "-k",
+            "test_modules_yields_every_module_once",
+            "-n",
+            "1",
+        )
+        done, report = run(python, tmp_path / f"empty{number}", *select)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (report[0]["implementation"], report[0]["version"]) == ("mine", "7")
+    # Its own tests notice nothing of the plugin, with the strictest settings.
+    (project / "tests").mkdir()
+    (project / "tests/test_own.py").write_text(
+        "def test_own(pytestconfig):\n    assert not hasattr(pytestconfig.option, 'profile')\n"
+    )
+    (project / "pytest.ini").write_text(STRICT)
+    done = subprocess.run([python, "-m", "pytest", "-q"], cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0 and "1 passed" in done.stdout and "conformance" not in done.stdout, done.stdout
+    # And the suite runs under them too.
+    command = [python, "-m", "pytest", "--pyargs", "conformance", "--implementation", "mine", *select[2:-2]]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_pytorch_of_the_system_passes(wheel, tmp_path):
     found = "import sys, torch; sys.exit(sys.version_info < (3, 10))"
     if not Path(SYSTEM).exists() or subprocess.run([SYSTEM, "-c", found], capture_output=True).returncode:

@@ -127,8 +127,8 @@ class Module:
         self._apply(fn)
         return self
 
-    def __call__(self, x: Any) -> Any:
-        return self.forward(x)
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.forward(*arguments, **named)
 
     def __repr__(self) -> str:
         return self._print()
@@ -139,6 +139,8 @@ class Module:
             for key, member in registered:
                 if key == name:
                     return member
+        if self._undefined(name):
+            return None
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -178,10 +180,14 @@ class ModuleDict:
     """Torch's names for ``torch::nn::ModuleDict`` and ``torch::nn::ParameterDict``."""
 
     def __setitem__(self, key: str, value: Any) -> None:
-        _passing(self._update, key, value)
+        known = isinstance(self, _cpp.ParameterDict) and self._contains(key)
+        _passing(self._assign if known else self._update, key, value)
 
     def __getitem__(self, key: str) -> Any:
         return _passing(self._at, key)
+
+    def __delitem__(self, key: str) -> None:
+        raise Absent(f"{type(self).__name__}.__delitem__", "a C++ dict has pop(), but nothing that only deletes")
 
     def __contains__(self, key: str) -> bool:
         return self._contains(key)
@@ -223,7 +229,9 @@ def _filled(target: type, fill: Callable[[Any, Any], None]) -> None:
     """Let the constructor of a container take what it holds."""
     make = target.__init__
 
-    def __init__(self: Any, items: Any = None) -> None:
+    def __init__(self: Any, items: Any = None, **named: Any) -> None:
+        if named:
+            raise Absent("arguments by name", "C++ has no arguments by name")
         make(self)
         if items is not None:
             fill(self, items)
@@ -231,18 +239,24 @@ def _filled(target: type, fill: Callable[[Any, Any], None]) -> None:
     target.__init__ = __init__
 
 
+def _put_all(target: Any, items: Any) -> None:
+    """Put every pair of these into the dict."""
+    for key, value in items.items() if hasattr(items, "items") else items:
+        target[key] = value
+
+
 _named(_cpp.Module, Module)
 _named(_cpp.ModuleList, ModuleList)
 _named(_cpp.ParameterList, ModuleList, "insert")
 _named(_cpp.ModuleDict, ModuleDict)
-_named(_cpp.ParameterDict, ModuleDict)
+_named(_cpp.ParameterDict, ModuleDict, "update")
 for _target in (_cpp.ModuleList, _cpp.ParameterList):
     _filled(_target, ModuleList.extend)
 for _target in (_cpp.ModuleDict, _cpp.ParameterDict):
-    _filled(_target, ModuleDict.update)
+    _filled(_target, _put_all)
 
 _KINDS = ("Module", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
-_LAYERS = ("Identity", "ReLU", "Dropout", "MaxPool2d", "Linear", "Conv2d", "BatchNorm1d")
+_LAYERS = ("Identity", "ReLU", "Dropout", "MaxPool2d", "Linear", "Conv2d")
 
 
 class Cpp(Torch):
@@ -253,6 +267,9 @@ class Cpp(Torch):
     lacking = {
         "Module.__setattr__": "assignment to a C++ module registers nothing",
         "Sequential": "a C++ Sequential holds only modules whose forward is known when the program is compiled",
+        "BatchNorm1d": "the buffers of a C++ layer are private: no drawn tensor can take their place",
+        "ModuleDict.__delitem__": "a C++ dict has pop(), but nothing that only deletes",
+        "ParameterDict.__delitem__": "a C++ dict has pop(), but nothing that only deletes",
         "deepcopy": "clone() is only there for classes with a reset() of their own",
         "pickle.module": "a C++ module is saved to an archive",
         "source": "failing trees are shown as PyTorch code in Python",
@@ -269,6 +286,8 @@ class Cpp(Torch):
     manual_seed = torch.manual_seed
 
     def __getattr__(self, name: str) -> Any:
+        if name in self.lacking:
+            raise Absent(name, f"{self.name} {self.version}: {self.lacking[name]}")
         if name in (*_KINDS, *_LAYERS):
             return getattr(_cpp, name)
         return Implementation.__getattr__(self, name)

@@ -1,4 +1,5 @@
 // torch::nn::Module and its containers for Python, name by name: nothing here behaves, it only passes on.
+#include <pybind11/functional.h>
 #include <torch/extension.h>
 
 #include <sstream>
@@ -13,34 +14,25 @@ std::vector<std::pair<std::string, T>> pairs(const torch::OrderedDict<std::strin
   return dict.pairs();
 }
 
-// What a subclass in C++ may reach.
+// What a subclass in C++ may reach; the buffers are private even to it.
 struct Open : nn::Module {
-  using nn::Module::buffers_;
   using nn::Module::parameters_;
 };
 
 // Put the tensor where the layer keeps it, as its own code does: in the registry and in the member of that name.
 void place(nn::Module& module, const std::string& name, const torch::Tensor& tensor) {
-  auto& parameters = module.*(&Open::parameters_);
-  auto& buffers = module.*(&Open::buffers_);
-  (parameters.contains(name) ? parameters : buffers)[name] = tensor;
+  (module.*(&Open::parameters_))[name] = tensor;
   auto keep = [&](auto* layer) {
-    if (layer && name == "weight") layer->weight = tensor;
-    if (layer && name == "bias") layer->bias = tensor;
+    if (layer) (name == "weight" ? layer->weight : layer->bias) = tensor;
   };
   keep(module.as<nn::LinearImpl>());
   keep(module.as<nn::Conv2dImpl>());
-  auto* norm = module.as<nn::BatchNorm1dImpl>();
-  keep(norm);
-  if (norm && name == "running_mean") norm->running_mean = tensor;
-  if (norm && name == "running_var") norm->running_var = tensor;
-  if (norm && name == "num_batches_tracked") norm->num_batches_tracked = tensor;
 }
 
-template <typename Impl, typename... Args>
+template <typename Impl>
 void layer(py::module& m, const char* name) {
   py::class_<Impl, nn::Module, std::shared_ptr<Impl>>(m, name, py::module_local(), py::dynamic_attr())
-      .def(py::init<Args...>())
+      .def(py::init<>())
       .def("forward", [](Impl& self, const torch::Tensor& x) { return self.forward(x); });
 }
 
@@ -61,6 +53,10 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
         self.register_module(name, std::move(module));
       }, py::keep_alive<1, 3>())
       .def("_place", &place)
+      .def("_undefined", [](nn::Module& self, const std::string& name) {
+        const auto* found = (self.*(&Open::parameters_)).find(name);
+        return found && !found->defined();
+      })
       .def("_parameters", [](nn::Module& self, bool recurse) { return self.parameters(recurse); })
       .def("_named_parameters", [](nn::Module& self, bool recurse) { return pairs(self.named_parameters(recurse)); })
       .def("_buffers", [](nn::Module& self, bool recurse) { return self.buffers(recurse); })
@@ -112,6 +108,7 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
   py::class_<nn::ParameterDictImpl, nn::Module, std::shared_ptr<nn::ParameterDictImpl>>(m, "ParameterDict", py::module_local(), py::dynamic_attr())
       .def(py::init<>())
       .def("_update", [](nn::ParameterDictImpl& self, const std::string& key, const torch::Tensor& tensor) { self.insert(key, tensor); })
+      .def("_assign", [](nn::ParameterDictImpl& self, const std::string& key, const torch::Tensor& tensor) { self[key] = tensor; })
       .def("_at", [](nn::ParameterDictImpl& self, const std::string& key) { return self[key]; })
       .def("_pop", [](nn::ParameterDictImpl& self, const std::string& key) { return self.pop(key); })
       .def("_clear", [](nn::ParameterDictImpl& self) { self.clear(); })
@@ -124,7 +121,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, m) {
 
   layer<nn::IdentityImpl>(m, "Identity");
   layer<nn::ReLUImpl>(m, "ReLU");
-  layer<nn::BatchNorm1dImpl, int64_t>(m, "BatchNorm1d");
   py::class_<nn::DropoutImpl, nn::Module, std::shared_ptr<nn::DropoutImpl>>(m, "Dropout", py::module_local(), py::dynamic_attr())
       .def(py::init([](double p) { return std::make_shared<nn::DropoutImpl>(nn::DropoutOptions(p)); }), py::arg("p") = 0.5)
       .def("forward", [](nn::DropoutImpl& self, const torch::Tensor& x) { return self.forward(x); });

@@ -14,6 +14,7 @@ from mindspore import mint, nn, ops
 from conformance import blueprint as bp
 from conformance import chain, model
 from conformance.implementation import Implementation, Reading
+from conformance.transform import chained, respelled
 
 _DTYPES = {name: getattr(mindspore, name) for name in bp.DTYPES if name != "bool"}
 _DTYPES["bool"] = mindspore.bool_
@@ -152,37 +153,14 @@ Chain = chain.define(Module, ModuleList, ModuleDict, __name__)
 
 #: Names of modules that a Cell refuses, and what trees have in their place.
 _SPELLINGS = {"名前": "namae", "é": "accent", "with space": "with_space"}
-#: What a Cell refuses to hold, by kind; "module" is the kind of a name that is reserved for one.
-_REFUSED = {"ModuleDict": ("ModuleDict", "ModuleList", "Sequential", "module"), "ModuleList": ("ModuleDict",)}
 
 
-def _buildable(tree: bp.Blueprint) -> bp.Blueprint:
-    """The tree with other names and kinds where a Cell would refuse to be built at all; the properties that look at names
-    and containers themselves do not come by here."""
-    modules = dict(tree.walk())
-
-    def spell(path: str) -> str:
-        parts = path.split(".")
-        paths = [".".join(parts[: i + 1]) for i in range(len(parts))]
-        return ".".join(_SPELLINGS.get(part, part) if here in modules else part for part, here in zip(parts, paths))
-
-    def change(node: bp.Blueprint) -> bp.Blueprint:
-        members: list[tuple[str, bp.Member]] = []
-        kind = node.kind
-        for name, member in node.members:
-            target = modules.get(member.path) if isinstance(member, bp.Shared) else member
-            if isinstance(target, bp.Blueprint):
-                name = _SPELLINGS.get(name, name)
-            if getattr(target, "kind", "") in _REFUSED.get(kind, ()):
-                kind = "Chain"
-            if isinstance(member, bp.Blueprint):
-                member = change(member)
-            elif isinstance(member, bp.Shared):
-                member = bp.Shared(spell(member.path), member.persistent)
-            members.append((name, member))
-        return node.replace(kind=kind, members=tuple(members))
-
-    return change(tree)
+def _refuses(kind: str, held: list[str]) -> bool:
+    """Whether a container holds no such children. An empty list is refused too: traversals pass it over, of which
+    traversal/empty-containers-are-visited tells, and no other property of a tree would see anything else."""
+    if kind == "ModuleDict":
+        return not {"ModuleDict", "ModuleList", "Sequential", "module"}.isdisjoint(held)
+    return (kind == "ModuleList" and "ModuleDict" in held) or (kind in ("ModuleList", "Sequential") and not held)
 
 
 class MindSpore(Implementation):
@@ -208,7 +186,10 @@ class MindSpore(Implementation):
 
     def restrict(self, blueprint: Any) -> Any:
         restricted = super().restrict(blueprint)
-        return _buildable(restricted) if isinstance(restricted, bp.Blueprint) else restricted
+        if not isinstance(restricted, bp.Blueprint):
+            return restricted
+        # Or else hardly a tree could be built. The properties that ask for names and containers do not come by here.
+        return chained(respelled(restricted, _SPELLINGS), _refuses)
 
     @property
     def version(self) -> str:

@@ -24,6 +24,7 @@ class OneFlow(Implementation):
     name = "oneflow"
     lacking = {
         "tree.bfloat16": "oneflow.load reads no bfloat16 tensor, which serialization/tensor-of-any-dtype records",
+        "lifecycle.copies": "a copy forgets requires_grad=False, which copying/pickle-keeps-names-and-values records",
         "hooks.handle": "registering a hook returns None: it cannot be removed",
         "save.file": "oneflow.save writes a folder; the adapter packs it into the one file that a property asks for",
         "save.zip": "oneflow.save writes a folder, not a zip archive",

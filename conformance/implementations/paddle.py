@@ -68,7 +68,6 @@ class Paddle(Implementation):
         "save.zip": "paddle.save writes a pickle, not a zip archive",
         "save.legacy": "paddle.save has one format",
         "save.device_tag": "files written by paddle.save hold no device",
-        "source": "failing trees are shown as PyTorch code, which paddle cannot run unchanged",
         "load(map_location)": "paddle.load takes any keyword, and refuses map_location",
         "load(weights_only)": "paddle.load takes any keyword, and refuses weights_only",
         "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",
@@ -109,6 +108,11 @@ class Paddle(Implementation):
             return paddle.zeros(list(shape), dtype, device=place)
         made = paddle.to_tensor(values, dtype=dtype, place=place)
         return made if shape is None or tuple(made.shape) == tuple(shape) else made.reshape(shape)
+
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
+        place = "" if device == "cpu" else ", place='gpu'"
+        arranged = f".reshape({list(shape)!r})" if shape and (0 in shape or not values.startswith("[")) else ""
+        return f"paddle.to_tensor({values}, dtype={dtype!r}{place}){arranged}"
 
     def read(self, tensor: paddle.Tensor) -> Reading:
         dtype = str(tensor.dtype).removeprefix("paddle.")

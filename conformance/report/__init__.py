@@ -15,6 +15,8 @@ from conformance.contract import Clause
 from conformance.implementation import Implementation
 
 SCHEMA = 2
+#: How many reasons for skipping the end of a run lists.
+REASONS = 12
 OUTCOMES = ("passed", "deviation", "failed", "differs", "skipped", "not run", "untested")
 #: The outcomes of cases that were really put to the implementation.
 ASKED = ("passed", "deviation", "failed", "differs")
@@ -162,9 +164,7 @@ class Run:
             }
             text = ", ".join(f"{here[o]} {words}" for o, words in said.items() if here[o] or o in ("passed", "failed"))
             lines.append(f"[{device}] {asked} of {seen} asked: {text}")
-        lines += _grouped(
-            "skipped or not run", (r for r in records if r.outcome in ("skipped", "not run")), len(records)
-        )
+        lines += _grouped("skipped or not run", [r for r in records if r.outcome in ("skipped", "not run")])
         if counts["untested"]:
             lines.append(f"untested: {counts['untested']} clauses are known and not checked yet")
         if not self.asked():
@@ -189,9 +189,16 @@ def _text(text: str) -> str:
     return clipped.encode("utf-8", "backslashreplace").decode()
 
 
-def _grouped(title: str, records: Any, total: int) -> list[str]:
-    reasons = Counter(record.reason for record in records)
-    return [f"  {count:4} {title}: {reason}" for reason, count in reasons.most_common()]
+def _grouped(title: str, records: list[Record]) -> list[str]:
+    """How many records have each reason, the most frequent first; the rest of a long list is in the report."""
+    reasons = Counter(record.reason for record in records).most_common()
+    shown = len(reasons) if len(reasons) <= REASONS + 1 else REASONS
+    lines = [f"  {count:4} {title}: {reason}" for reason, count in reasons[:shown]]
+    if rest := reasons[shown:]:
+        lines.append(
+            f"  {sum(count for _, count in rest):4} {title} for {len(rest)} reasons more: --report has them all"
+        )
+    return lines
 
 
 def write(run: Run, path: Path) -> None:

@@ -228,7 +228,7 @@ def test_a_forward_hook_can_change_the_output(implementation, device):
     "torch.nn.Module.register_full_backward_hook",
     "The hook will be called every time the gradients with respect to a module are computed",
     since="1.8",
-    needs=("Module.register_full_backward_hook", "autograd"),
+    needs=("Module.register_full_backward_hook", "autograd", "Sequential"),
 )
 def test_backward_hooks_run_in_the_backward_pass_not_in_the_call(implementation, device):
     """Calling the net runs no backward hook; backward() runs it (the article lists them as the last step of a call)."""

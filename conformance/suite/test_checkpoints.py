@@ -96,7 +96,7 @@ def test_several_models_saved_in_one_file_load_each_into_its_own(implementation,
     "checkpoints/training-resumes",
     "torch.optim.Optimizer.load_state_dict",
     "optimizer state. Should be an object returned from a call to :meth:`state_dict`.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(network=networks(), optimizer=optimizers(), before=st.integers(0, 3), after=st.integers(1, 2))
 def test_training_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(
@@ -116,7 +116,7 @@ def test_training_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(
     "checkpoints/several-models-and-optimizers-resume",
     "torch.optim.Optimizer.load_state_dict",
     "optimizer state. Should be an object returned from a call to :meth:`state_dict`.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(first=networks(), second=networks(), kinds=st.tuples(optimizers(), optimizers()))
 def test_two_models_and_their_optimizers_resume_from_one_file(implementation, device, first, second, kinds):
@@ -137,7 +137,7 @@ def test_two_models_and_their_optimizers_resume_from_one_file(implementation, de
     "torch.load",
     "and then :meth:`load_state_dict` to avoid GPU RAM surge when loading a model checkpoint.",
     severity=RECOMMENDED,
-    needs=(*FILE, *TRAINING, "load(map_location)"),
+    needs=(*FILE, *TRAINING, "load(map_location)", "Linear"),
 )
 @given(network=networks(), optimizer=optimizers(), before=st.integers(1, 3))
 def test_a_checkpoint_mapped_to_the_cpu_resumes_on_the_device(implementation, device, network, optimizer, before):
@@ -155,7 +155,7 @@ def test_a_checkpoint_mapped_to_the_cpu_resumes_on_the_device(implementation, de
     "checkpoints/optimizer-state-round-trip",
     "torch.optim.Optimizer.state_dict",
     "Return the state of the optimizer as a :class:`dict`.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(network=networks(), optimizer=optimizers(), before=st.integers(0, 3))
 def test_the_state_of_an_optimizer_loads_as_it_was_saved(implementation, device, network, optimizer, before):
@@ -179,7 +179,7 @@ def test_the_state_of_an_optimizer_loads_as_it_was_saved(implementation, device,
     "checkpoints/loading-keeps-the-optimizer",
     "torch.nn.Module.load_state_dict",
     "Copy parameters and buffers from :attr:`state_dict` into this module and its descendants.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(network=networks(), optimizer=optimizers())
 def test_an_optimizer_made_before_loading_trains_the_loaded_values(implementation, device, network, optimizer):

@@ -236,7 +236,7 @@ def test_backward_hooks_that_return_none_change_nothing(implementation, device, 
     "If none of the module inputs require gradients, the hook will fire when the gradients are computed with respect "
     "to module outputs.",
     since="2.1",
-    needs=HOOKS,
+    needs=(*HOOKS, "Linear"),
 )
 @given(blueprint=linears(), rows=rows())
 def test_without_inputs_that_require_grad_the_hook_fires_for_the_outputs(implementation, device, blueprint, rows):

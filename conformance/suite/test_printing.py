@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
-from conformance import model
 from conformance.contract import RECOMMENDED, clause, given
 from strategies import blueprints, names
 
@@ -36,7 +35,7 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     """repr(module) is the class name and, in parentheses, "(name): repr of the child" for each child in registration order,
     one level indented by two blanks; a module without children prints its extra text on the same line."""
     subject = implementation.build(blueprint, device)
-    expected = model.representation(subject.model, implementation.class_names, implementation.extra_repr)
+    expected = implementation.representation(subject.model)
     assert repr(subject.module) == expected
 
 
@@ -45,7 +44,7 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     "torch.nn.ModuleList.__repr__",
     "Return a custom repr for ModuleList that compresses repeated module representations.",
     since="2.0",
-    needs=REPR,
+    needs=(REPR, "ModuleList"),
 )
 @given(
     runs=st.lists(
@@ -56,7 +55,7 @@ def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, de
     """repr of a ModuleList writes a run of n items with equal repr as one line "(i-j): n x repr"."""
     blueprint = bp.ModuleList([layer for layer, count in runs for _ in range(count)])
     subject = implementation.build(blueprint, device)
-    expected = model.representation(subject.model, implementation.class_names, implementation.extra_repr)
+    expected = implementation.representation(subject.model)
     assert repr(subject.module) == expected
 
 
@@ -64,7 +63,7 @@ def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, de
     "printing/extra_repr-is-shown",
     "torch.nn.Module.extra_repr",
     "To print customized extra information, you should re-implement this method in your own modules.",
-    needs=REPR,
+    needs=(REPR, "Module.extra_repr"),
 )
 @given(name=names(), text=st.text("abc=,() ", min_size=1, max_size=12), depth=st.integers(0, 2))
 def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, depth):
@@ -91,7 +90,7 @@ def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, 
     "printing/extra_repr-several-lines",
     "torch.nn.Module.extra_repr",
     "Both single-line and multi-line strings are acceptable.",
-    needs=REPR,
+    needs=(REPR, "Module.extra_repr"),
 )
 @given(lines=st.lists(st.text("ab=1", min_size=1, max_size=6), min_size=2, max_size=4), child=st.booleans())
 def test_repr_puts_a_multi_line_extra_repr_before_the_children(implementation, device, lines, child):
