@@ -21,6 +21,8 @@ if keras.backend.backend() != "torch":
 _WRAPPED = ("Sequential", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict")
 _LAYERS = ("Identity", "ReLU", "Dropout", "MaxPool2d", "Linear", "Conv2d", "BatchNorm1d")
 
+Chain = chain.define(keras.layers.Layer, None, None, __name__)
+
 
 class Keras(Torch):
     """The installed Keras, on the installed PyTorch."""
@@ -36,7 +38,7 @@ class Keras(Torch):
     class_names = {"Module": "Layer"}
 
     Module = keras.layers.Layer
-    Chain = chain.define(keras.layers.Layer, None, None, __name__)
+    Chain = Chain
     Tensor = torch.Tensor
 
     def __getattr__(self, name: str) -> Any:
