@@ -241,8 +241,8 @@ class Implementation:
         """The capability for want of which a property failed, if the error says that there is no such name or argument.
 
         Only what the contract gives that class counts, which the reference implementation knows: anything else that is
-        missing, such as a parameter that was not registered, is a failure. So is everything for who claims the contract of
-        a version: what it promises must be there.
+        missing, such as a parameter that was not registered, is a failure. So is everything that is missing where a
+        version of the contract is claimed.
         """
         if isinstance(error, Absent):
             return error
@@ -259,7 +259,7 @@ class Implementation:
         their place. What it lacks in drawn trees only ("tree.bfloat16") stays where a member alone is asked about."""
         missing = _missing_features(self)
         if not isinstance(blueprint, bp.Blueprint):
-            missing = frozenset(feature for feature in missing if not feature.startswith("tree."))
+            missing = frozenset(each for each in missing if each != "Parameter" and not each.startswith("tree."))
         return blueprint if not missing else _restricted(blueprint, missing)
 
     # --- building -------------------------------------------------------------------------------------------------
@@ -507,14 +507,14 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
     """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
     from conformance import reference
 
-    owner, name, argument, text = None, "", "", str(error)
+    owner, owner_name, name, argument, text = None, "", "", "", str(error)
     if isinstance(error, AttributeError) and error.name and not error.name.startswith("_"):
         owner, name = error.obj, error.name
     elif found := _UNEXPECTED.search(text):
         name, argument = found.groups()
     for pattern, operator in _OPERATORS.items():
         if found := pattern.search(text):
-            owner, name = found[1].rpartition(".")[2], operator
+            owner_name, name = found[1].rpartition(".")[2], operator
     if not name:
         return
     for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
@@ -525,7 +525,9 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
         if argument:
             if argument in inspect.signature(promised).parameters:
                 yield kind, name, argument
-        elif owner == own.__name__ or isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own)):
+        elif (
+            owner_name == own.__name__ or isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own))
+        ):
             yield kind, name, ""
 
 

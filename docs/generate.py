@@ -89,8 +89,15 @@ def finding(clause: contract.Clause, entries: list[deviations.Deviation]) -> lis
         parts += [f"{entry.reason}{where}", "", f"- reported: {entry.link}"]
         parts += [f"- without an error it {entry.harm}"] if entry.harm else []
         shown = ", ".join(f"{name}={value!r}" for name, value in entry.witness.items())
-        parts += [f"- witness: `{shown}`" if shown else "- witness: the property draws nothing", ""]
+        parts += [f"- witness: `{shown}`" if shown else "- witness: the property draws nothing"]
+        parts += [*script_link("torch", clause, "findings/"), ""]
     return parts
+
+
+def script_link(implementation: str, clause: contract.Clause, folder: str = "") -> list[str]:
+    """Where the script of a departure is, if it has one, as the page in ``docs`` or ``docs/findings`` says it."""
+    shown = [f"scripts/{implementation}/{clause.id}.{ending}" for ending in ("py", "cpp")]
+    return [f"- script: [{script}]({folder}{script})" for script in shown if (ROOT / "docs/findings" / script).exists()]
 
 
 def others() -> list[str]:
@@ -117,7 +124,6 @@ def departures_page(implementation: str) -> str:
 def departure(implementation: str, clause: contract.Clause, entry: deviations.Deviation) -> list[str]:
     """One of them: the promise, what happens instead, and how to see it."""
     witness = ", ".join(f"{name}={value!r}" for name, value in entry.witness.items())
-    shown = [f"scripts/{implementation}/{clause.id}.{ending}" for ending in ("py", "cpp")]
     return [
         f"### `{clause.id}`",
         "",
@@ -128,7 +134,7 @@ def departure(implementation: str, clause: contract.Clause, entry: deviations.De
         f"- documented in [{clause.docs}]({clause.link}), {clause.severity}",
         f"- reported: {entry.link}",
         f"- witness: `{witness}`" if witness else "- witness: the property draws nothing",
-        *(f"- script: [{script}]({script})" for script in shown if (ROOT / "docs/findings" / script).exists()),
+        *script_link(implementation, clause),
         "",
     ]
 

@@ -112,3 +112,12 @@ def test_a_tree_does_without_the_kinds_that_are_missing():
     assert left.at("a") == bp.Buffer((2,))
     assert [left.at(name).kind for name in "bc"] == ["Chain", "Chain"]
     assert [name for name, _ in left.at("b").members] == [name for name, _ in tree.at("b").members]
+
+
+def test_who_claims_a_version_of_the_contract_is_held_to_its_names():
+    class Claiming(Bare):
+        contract_version = "2.0"
+
+    with pytest.raises(AttributeError) as caught:
+        bare.Module().named_parameters()
+    assert Claiming().absent(caught.value) is None

@@ -265,6 +265,7 @@ class Cpp(Torch):
     name = "cpp"
     contract_version = None  # type: ignore[assignment]
     lacking = {
+        "Module.__init__": "in C++ the constructor of the base class has run before anything else can",
         "Module.__setattr__": "assignment to a C++ module registers nothing",
         "Sequential": "a C++ Sequential holds only modules whose forward is known when the program is compiled",
         "BatchNorm1d": "the buffers of a C++ layer are private: no drawn tensor can take their place",

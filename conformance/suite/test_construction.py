@@ -37,6 +37,7 @@ def subclass(implementation, before=None, after=None):
     "torch.nn.Module",
     "an ``__init__()`` call to the parent class must be made before assignment on the child.",
     since="1.4",
+    needs="Module.__init__",
 )
 @given(pieces=pieces(), kind=st.sampled_from(("module", "parameter")), name=names())
 def test_assigning_a_module_or_parameter_before_init_raises(implementation, device, pieces, kind, name):
@@ -52,7 +53,7 @@ def test_assigning_a_module_or_parameter_before_init_raises(implementation, devi
     "torch.nn.Module",
     "an ``__init__()`` call to the parent class must be made before assignment on the child.",
     since="2.5",
-    needs="Buffer",
+    needs=("Buffer", "Module.__init__"),
 )
 @given(pieces=pieces(), name=names())
 def test_assigning_a_buffer_before_init_raises(implementation, device, pieces, name):
@@ -70,6 +71,7 @@ def test_assigning_a_buffer_before_init_raises(implementation, device, pieces, n
     "cannot assign module before Module.__init__() call",
     severity=OBSERVED,
     since="1.4",
+    needs="Module.__init__",
 )
 @given(pieces=pieces(), kind=st.sampled_from(("module", "parameter")), name=names())
 def test_the_error_says_that_something_was_assigned_before_init(implementation, device, pieces, kind, name):
@@ -86,6 +88,7 @@ def test_the_error_says_that_something_was_assigned_before_init(implementation, 
     "cannot assign parameter before Module.__init__() call",
     severity=OBSERVED,
     since="1.4",
+    needs="Module.__init__",
 )
 @given(pieces=pieces(), kind=st.sampled_from(KINDS), name=names())
 def test_registering_before_init_raises_attribute_error(implementation, device, pieces, kind, name):
@@ -101,6 +104,7 @@ def test_registering_before_init_raises_attribute_error(implementation, device, 
     "source:torch.nn.Module.__setattr__",
     "super().__setattr__(name, value)",
     severity=OBSERVED,
+    needs="Module.__init__",
 )
 @given(pieces=pieces(), name=names(), value=values())
 def test_plain_values_assigned_before_init_are_kept(implementation, device, pieces, name, value):

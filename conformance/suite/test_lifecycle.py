@@ -28,7 +28,7 @@ LISTS = ("ModuleList", "Sequential")
     "lifecycle/every-sequence-of-edits-keeps-the-contract",
     "torch.nn.Module",
     "Modules can also contain other Modules, allowing them to be nested in a tree structure.",
-    needs="Module.train",
+    needs=("Module.train", "Sequential", "ModuleList", "ModuleDict", "Identity"),
 )
 def test_names_values_and_modes_follow_any_sequence_of_edits(implementation, device):
     """After any sequence of registering, replacing, deleting, list edits, mode changes, freezing, loading, saving, copying
