@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from conformance.deviations import tomllib
-from conformance.implementation import OURS
+from conformance.implementation import OURS, find
 
 ROOT = Path(__file__).parent.parent
 pytest.importorskip("nox")
@@ -59,6 +59,7 @@ def test_the_versions_of_pytorch_are_in_order_and_begin_with_the_oldest_that_the
     assert versions == sorted(versions) and len(set(versions)) >= 9
     constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert any(f"torch=={version}\n" in constraints for version in noxfile.TORCH)
+    assert find("reference").version == noxfile.REFERENCE
 
 
 @pytest.mark.parametrize("name", RECIPES)
