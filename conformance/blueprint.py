@@ -26,6 +26,10 @@ DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "bool", "complex
 DIFFERENTIABLE = frozenset({"float32", "float64", "float16", "bfloat16", "complex64"})
 
 
+class NameTaken(ValueError):
+    """A property adds a member under a name that a module made by somebody else has already."""
+
+
 class BlueprintError(ValueError):
     """A blueprint that describes no module tree: an unknown dtype, a name used twice, a Shared that points nowhere."""
 

@@ -37,3 +37,29 @@ def define(Module: type, ModuleList: type | None, ModuleDict: type | None, modul
     Chain.__module__ = module_name
     Chain.__qualname__ = "Chain"
     return Chain
+
+
+def source(Module: str, ModuleList: str = "", ModuleDict: str = "") -> str:
+    """The class as a script writes it, on the classes of these names."""
+    lists = f"isinstance(module, {ModuleList})" if ModuleList else "False"
+    dicts = f"isinstance(module, {ModuleDict})" if ModuleDict else "False"
+    return f"""
+class Chain({Module}):
+    steps = ()
+
+    def forward(self, x):
+        for name in self.steps:
+            x = run(getattr(self, name), x)
+        return x
+
+def run(module, x):
+    if {lists}:
+        children = [module[i] for i in range(len(module))]
+    elif {dicts}:
+        children = [module[key] for key in module.keys()]
+    else:
+        return module(x)
+    for child in children:
+        x = x if child is None else run(child, x)
+    return x
+"""

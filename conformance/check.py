@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import hypothesis
 import pytest
 
+from conformance import failure
+from conformance.blueprint import NameTaken
 from conformance.contract import Clause, Severity, arguments, drawn
-from conformance.deviations import Deviation
-from conformance.implementation import Absent, Implementation, Subject, find
+from conformance.deviations import MENDED, Deviation
+from conformance.implementation import Absent, Implementation, find
 from conformance.profiles import profile
+from conformance.script import write
 
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 
@@ -54,6 +58,8 @@ def obstacle(clause: Clause, implementation: Implementation, device: str) -> tup
     for capability in clause.needs:
         if reason := implementation.lacks(capability):
             return "skipped", f"capability {capability}: {reason}"
+    if reason := implementation.declines(clause.strategies):
+        return "skipped", f"the clause {reason}"
     return None
 
 
@@ -89,7 +95,7 @@ def known_deviation(
             if deviation.inherited:
                 continue
             raise StaleDeviation(
-                f"no longer deviates: remove the entry [{clause.id}] from the deviation file, or mend its witness"
+                f"{MENDED}: remove the entry [{clause.id}] from the deviation file, or mend its witness"
             )
         reference = find("reference")
         if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
@@ -125,14 +131,16 @@ def check(
     device: str = "cpu",
     settings: hypothesis.settings | None = None,
     entries: Iterable[Deviation] = (),
+    script: bool = False,
 ) -> Record:
     """Check one clause, without pytest; an exception of the property is the failure's reason.
 
     Args:
         settings: of Hypothesis; by default those of the profile "ci", which draws the same examples every time.
         entries: the recorded deviations of this clause.
+        script: whether a failure or deviation has its script, and what that observes and expects.
     """
-    return verdict(clause, implementation, device, settings, entries)[0]
+    return verdict(clause, implementation, device, settings, entries, script)[0]
 
 
 def verdict(
@@ -141,6 +149,7 @@ def verdict(
     device: str = "cpu",
     settings: hypothesis.settings | None = None,
     entries: Iterable[Deviation] = (),
+    script: bool = False,
 ) -> tuple[Record, BaseException | None]:
     """As ``check``, with the exception of the property that failed."""
     if found := obstacle(clause, implementation, device):
@@ -150,23 +159,30 @@ def verdict(
     def record(outcome: str, reason: str = "", **shown: str) -> Record:
         return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
 
-    Subject.latest = None  # what a failure shows is this case's
+    def written(given: Mapping[str, Any]) -> dict[str, str]:
+        return failure.kept(write(clause, implementation, device, dict(given))) if script else {}
+
+    drawn.clear()
     try:
         deviation = known_deviation(clause, implementation, device, entries)
         if deviation is not None:
             witness = arguments(clause, deviation.witness)
-            return record("deviation", deviation.reason, link=deviation.link, witness=witness), None
+            shown = {"link": deviation.link, "witness": witness, **written(deviation.witness)}
+            return record("deviation", deviation.reason, **shown), None
         with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
             clause.test(implementation.draws)(implementation=implementation, device=device)
         return record("passed"), None
     except Absent as absent:
         return record("skipped", f"capability {absent.capability}: {absent.reason}"), None
+    except NameTaken as taken:
+        return record("skipped", str(taken)), None
     except StaleDeviation as stale:
         return record("failed", str(stale)), None
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         if differs(clause, implementation):
             return record("differs", UNDOCUMENTED), error
-        return record("failed", f"{type(error).__name__}: {error}", witness=arguments(clause, drawn)), error
+        shown = {"witness": arguments(clause, drawn), **written(drawn)}
+        return record("failed", f"{type(error).__name__}: {error}", **shown), error
 
 
 @contextlib.contextmanager

@@ -118,7 +118,8 @@ drawn: dict[str, Any] = {}
 
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
     """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
-    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)
+    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
+    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)
 
 
 #: Every clause by id, in the order in which the suite states them.
@@ -148,6 +149,7 @@ def clause(
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
         strategies = getattr(function, "strategies", {})
+        function = _skipping(function)
         made = Clause(
             id,
             sentence,
@@ -180,6 +182,23 @@ def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple
         return ("construction",)
     rows = any(name == "rows" or name.endswith("_rows") for name in strategies)
     return ("computation",) if rows and "example" not in needs else ()
+
+
+def _skipping(function: Property) -> Property:
+    """The property, skipped instead of failed where it asks for a name of the contract that the implementation lacks."""
+
+    @functools.wraps(function)
+    def asked(**arguments: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            function(**arguments)
+        except (AttributeError, TypeError) as error:
+            absent = arguments["implementation"].absent(error)
+            if absent is None:
+                raise
+            raise absent from error
+
+    return asked  # type: ignore[return-value]
 
 
 def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:

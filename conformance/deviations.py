@@ -38,6 +38,10 @@ FIELDS = {"reason", "link", "versions", "devices", "witness", "harm"}
 HARMS = ("kills the process", "loses state", "corrupts state", "changes results")
 
 
+#: How the failure of an entry begins whose witness no longer deviates.
+MENDED = "no longer deviates"
+
+
 class DeviationError(Exception):
     """A deviation file that cannot be used; the message says what, where and how to mend it."""
 

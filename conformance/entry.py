@@ -19,8 +19,13 @@ def asked(arguments: tuple[str, ...]) -> bool:
     """Whether these command line arguments ask for the conformance suite."""
     if any(argument.partition("=")[0] == "--implementation" for argument in arguments):
         return True
+    return "--pyargs" in arguments and names_the_suite(arguments)
+
+
+def names_the_suite(arguments: tuple[str, ...]) -> bool:
+    """Whether one of these arguments is the suite, or a part of it."""
     names = [argument for before, argument in zip(("", *arguments), arguments) if before not in _TAKES_A_VALUE]
-    return "--pyargs" in names and any(name.partition("::")[0].partition(".")[0] == "conformance" for name in names)
+    return any(name.partition("::")[0].partition(".")[0] == "conformance" for name in names)
 
 
 def pytest_addoption(parser: Any, pluginmanager: Any) -> None:

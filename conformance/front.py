@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from conformance import contract, deviations, failure
+from conformance import contract, deviations, failure, script
 from conformance.check import Record, check, verdict
 from conformance.contract import Clause, ContractError
 from conformance.deviations import Deviation
@@ -147,8 +147,7 @@ def _checks(
     for id in case.known:
         if id not in contract.CLAUSES:
             raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
-    subject = given(base, case.factory, case.example)
-    subject.name = case.name or subject.name
+    subject = given(base, case.factory, case.example, case.name)
     inherited = deviations.of(base, contract.CLAUSES)
     settings = _settings(profile)
     return [
@@ -193,7 +192,11 @@ class _Check:
             pytest.xfail(record.reason)
         if record.outcome == "failed":
             text = f"{self.subject.name}: {record.reason}"
-            raise ClauseFailure(f"{text}\n\n{failure.explain(self.clause)}" if error else text) from error
+            raise ClauseFailure(text if error is None else f"{text}\n\n{self.explained()}") from error
+
+    def explained(self) -> str:
+        given = dict(contract.drawn)
+        return failure.explain(self.clause, script.write(self.clause, self.subject, self.device, given), given)
 
 
 def _settings(name: str) -> hypothesis.settings:

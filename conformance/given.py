@@ -7,9 +7,8 @@ must answer, and the module, whose class may have overridden that method, is ask
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from hypothesis import strategies as st
@@ -17,13 +16,16 @@ from hypothesis import strategies as st
 from conformance import blueprint as bp
 from conformance import model
 from conformance.implementation import AdapterError, Implementation, Subject
+from strategies import never_draws
 
 Factory = Callable[[], Any]
 #: The most elements that a module may hold: every one of them is compared as a Python number.
 LARGEST = 20_000
 
 
-def given(implementation: Implementation, factory: Factory, example: Callable[[], Any] | None = None) -> Implementation:
+def given(
+    implementation: Implementation, factory: Factory, example: Callable[[], Any] | None = None, name: str = ""
+) -> Implementation:
     """The implementation in which every tree is a module that the factory made.
 
     Args:
@@ -31,20 +33,25 @@ def given(implementation: Implementation, factory: Factory, example: Callable[[]
         factory: called without arguments; returns a new module, of the same structure each time.
         example: called without arguments; returns a tensor, or a tuple of positional arguments, with which the module
             can be called. Without it the clauses that call the module are skipped.
+        name: what reports call it; by default the factory's own name.
 
     Raises:
         AdapterError: the factory returns no module of the framework, a module of another structure each time, or one
             that is too large or cannot be described.
     """
-    made = copy.copy(implementation)
-    made.__class__ = type("Given", (Given, type(implementation)), {})
-    assert isinstance(made, Given)
-    made.__dict__.update(factory=factory, call_with=example)
-    made.name = name_of(factory)
-    described = made.describe()
+    kind = type("Given", (Given, type(implementation)), {})
+    made: Given = object.__new__(kind)
+    made.__dict__.update({**vars(implementation), "factory": factory, "call_with": example})
+    made.name = name or name_of(factory)
+    first, second = made.new(), made.new()
+    described = made.describe(first)
     made.__dict__.update(described=described, draws={"blueprint": st.just(described), "rows": st.none()})
-    if made.describe(values=False) != made.describe(values=False):
+    if made.describe(first, values=False) != made.describe(second, values=False):
         raise AdapterError(f"{made.name}: the factory makes another structure each time; make it deterministic")
+    own = {id(thing): path for path, thing in made.objects(first)}
+    for path, thing in made.objects(second):
+        if id(thing) in own:
+            raise AdapterError(f"{made.name}: two modules of the factory share {path or 'everything'!r}; make new ones")
     return made
 
 
@@ -81,11 +88,14 @@ class Given(Implementation):
     def lacks(self, capability: str) -> str | None:
         if capability in ("construction", "computation"):
             return f"{self.name} is one module: what it computes and how it is made is its own"
-        if capability == "repr":
+        if capability == "Module.__repr__":
             return f"{self.name} prints as its author likes"
         if capability == "example" and self.call_with is None:
             return f"no example of an input was given for {self.name}"
         return super().lacks(capability)
+
+    def declines(self, strategies: Mapping[str, Any]) -> str | None:
+        return never_draws(strategies["blueprint"], self.described) if "blueprint" in strategies else None
 
     def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         return blueprint
@@ -106,10 +116,18 @@ class Given(Implementation):
             raise AdapterError(f"{self.name} made a {type(module).__name__}, which is no {self.Module.__name__}")
         return module
 
-    def describe(self, values: bool = True) -> bp.Blueprint:
-        """The blueprint of a new module; without its values for ``values=False``."""
+    def objects(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+        """(path, object) of everything that is registered in the tree, and of the module itself."""
+        yield path, module
+        for name, kind, thing in self.registered(module):
+            if kind == "module" and thing is not None:
+                yield from self.objects(thing, model.join(path, name))
+            elif thing is not None:
+                yield model.join(path, name), thing
+
+    def describe(self, made: Any, values: bool = True) -> bp.Blueprint:
+        """The blueprint of that module; without its values for ``values=False``."""
         first: dict[int, str] = {}
-        kept: list[Any] = []  # while an object lives, no other has its id
         elements = 0
 
         def describe(module: Any, path: str) -> bp.Blueprint:
@@ -125,14 +143,14 @@ class Given(Implementation):
                 return bp.Empty("buffer" if kind == "transient" else kind)
             if id(thing) in first:
                 return bp.Shared(first[id(thing)], persistent=kind != "transient")
-            kept.append(thing)
             if kind == "module":
                 return describe(thing, path)
             first[id(thing)] = path
             try:
                 shape, dtype, flat = self.read(thing)
             except Exception as error:
-                raise AdapterError(f"{self.name}: the {kind} {path!r} cannot be read ({error})") from error
+                reason = str(error).partition(". ")[0]
+                raise AdapterError(f"{self.name}: the {kind} {path!r} cannot be read: {reason}") from error
             elements += len(flat)
             if elements > LARGEST:
                 raise AdapterError(f"{self.name} holds more than {LARGEST} numbers; give a smaller configuration")
@@ -141,7 +159,7 @@ class Given(Implementation):
                 return bp.Parameter(shape, dtype, requires_grad=self.requires_grad(thing), held=held)
             return bp.Buffer(shape, dtype, persistent=kind == "buffer", held=held)
 
-        described = describe(self.new(), "")
+        described = describe(made, "")
         try:
             model.of(described)
         except bp.BlueprintError as error:
@@ -173,6 +191,10 @@ class GivenSubject(Subject):
                 self._keep(here, found[name])
             elif isinstance(member, bp.Tensor) and _alike(member, before):
                 self.implementation.write(self._keep(here, found[name]), member.values())
+            elif before is None and hasattr(module, name):
+                raise bp.NameTaken(
+                    f"the module has an attribute {name!r} of its own, where this clause would add a member"
+                )
             elif before is None or not isinstance(member, bp.Empty):
                 self._register_member(module, name, member, self._member(member, here), self._models[path])
 

@@ -13,6 +13,8 @@ Capabilities are written as the API they stand for, and found by introspection:
     "dtype.bfloat16", "device.cuda"          tensors of that dtype, on that device, can be made
 
 An adapter that knows better says so in ``lacking``: ``{"autograd": "tensors have no backward()"}``.
+What is there but would drown every property that draws trees, a dtype that cannot be saved, say, may be kept out of the
+trees alone ("tree.bfloat16"); one clause should still ask about it.
 """
 
 from __future__ import annotations
@@ -54,13 +56,17 @@ class AdapterError(Exception):
 #: Capabilities that are no name of the API, and what they mean.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
+    "lifecycle.copies": "the life of a module may go on with a copy of it",
+    "hooks.handle": "registering a hook returns a handle that removes it",
+    "save.file": "save() and load() take a path, an open file or a buffer, and write one file",
     "save.zip": "save() writes a zip archive by default",
     "save.legacy": "save(_use_new_zipfile_serialization=False) writes the older format",
     "save.device_tag": "the adapter can write a file whose tensors are tagged with a device that is not there",
+    "write": "the elements of a tensor can be overwritten in place; where they cannot, other tensors take their place",
+    "deepcopy": "copy.deepcopy() copies modules and tensors",
     "pickle.module": "a whole module can be pickled and saved",
     "construction": "the suite may make modules of its own from the implementation's classes",
     "computation": "the modules compute what the layers of that name are documented to compute",
-    "repr": "modules print as the classes of that name are documented to",
     "example": "there is an input with which the modules can be called",
 }
 
@@ -142,7 +148,7 @@ class Implementation:
 
     def parameter(self, tensor: Any, requires_grad: bool = True) -> Any:
         """A parameter over that tensor."""
-        return self.Parameter(tensor, requires_grad=requires_grad)
+        return self.Parameter(tensor) if requires_grad else self.Parameter(tensor, requires_grad=False)
 
     def register_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
         """``module.register_buffer``, in the framework's own spelling of the arguments."""
@@ -150,6 +156,33 @@ class Implementation:
             module.register_buffer(name, tensor)
         else:
             module.register_buffer(name, tensor, persistent=False)
+
+    def place_member(self, module: Any, name: str, tensor: Any) -> None:
+        """Put the tensor in the place of a layer's own parameter or buffer of that name."""
+        setattr(module, name, tensor)
+
+    def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
+        """Give a tree that is being built a buffer; for frameworks that have no ``register_buffer``."""
+        self.register_buffer(module, name, tensor, persistent)
+
+    def set_attribute(self, module: Any, name: str, value: Any) -> None:
+        """Give the module of a drawn tree a plain attribute, also where assigning a tensor would register it."""
+        setattr(module, name, value)
+
+    def extra_repr(self, module: model.ModuleModel) -> str:
+        """What a leaf layer of the framework's own prints between the parentheses of its repr."""
+        return model.extra_repr(module)
+
+    def representation(self, module: model.ModuleModel) -> str:
+        """What the repr of that module must be, under the framework's own names of classes."""
+        return model.representation(module, self.class_names, self.extra_repr)
+
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str | None:
+        """The expression that makes such a tensor, as a script for a failure shows it; ``values`` is an expression.
+
+        Where it is None, a script has the method ``tensor`` itself, as a function.
+        """
+        return None
 
     def unavailable(self, device: str) -> str | None:
         """None where tensors can be made on that device, else the reason why not."""
@@ -170,9 +203,9 @@ class Implementation:
         """None where the implementation has the capability, else one sentence that says what is missing."""
         if capability in self.lacking:
             return f"{self.name} {self.version}: {self.lacking[capability]}"
-        if capability in SEMANTIC:
-            return None
         area, _, rest = capability.partition(".")
+        if capability in SEMANTIC or area == "tree":
+            return None
         if area == "device":
             return self.unavailable(rest)
         if area == "dtype":
@@ -185,7 +218,8 @@ class Implementation:
             found = getattr(self, name)
         except Absent as absent:
             return absent.reason
-        if method and not hasattr(found, method):
+        # What every Python object has (__repr__, __eq__) is no method of this class.
+        if method and getattr(found, method, None) is getattr(object, method, None):
             return f"{self.name} {self.version} has no {name}.{method}"
         found = getattr(found, method) if method else found
         if argument and not accepts(found, argument):
@@ -199,9 +233,33 @@ class Implementation:
             return f"{self.name} {self.version} has no dtype {dtype} ({type(error).__name__})"
         return None
 
-    def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
-        """The blueprint without what the implementation lacks: other dtypes, kinds and flags take their place."""
+    def declines(self, strategies: Mapping[str, Any]) -> str | None:
+        """Why what it builds is nothing that a property with these strategies speaks of; None if it is."""
+        return None
+
+    def absent(self, error: AttributeError | TypeError) -> Absent | None:
+        """The capability for want of which a property failed, if the error says that there is no such name or argument.
+
+        Only what the contract gives that class counts, which the reference implementation knows: anything else that is
+        missing, such as a parameter that was not registered, is a failure. So is everything that is missing where a
+        version of the contract is claimed.
+        """
+        if isinstance(error, Absent):
+            return error
+        if self.contract_version is not None:
+            return None
+        for kind, name, argument in _asked(self, error):
+            capability = f"{kind}.{name}({argument})" if argument else f"{kind}.{name}"
+            if reason := self.lacks(capability):
+                return Absent(capability, reason)
+        return None
+
+    def restrict(self, blueprint: Any) -> Any:
+        """The blueprint of a module or member without what the implementation lacks: other dtypes, kinds and flags take
+        their place. What it lacks in drawn trees only ("tree.bfloat16") stays where a member alone is asked about."""
         missing = _missing_features(self)
+        if not isinstance(blueprint, bp.Blueprint):
+            missing = frozenset(each for each in missing if each != "Parameter" and not each.startswith("tree."))
         return blueprint if not missing else _restricted(blueprint, missing)
 
     # --- building -------------------------------------------------------------------------------------------------
@@ -263,11 +321,11 @@ class Subject:
         handles: what registering each hook returned, by hook name.
     """
 
-    latest: Subject | None = None  # what a failure report shows
-
     def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
-        self.blueprint = implementation.presented(implementation.restrict(blueprint))
+        restricted = implementation.restrict(blueprint)
+        self._left_out = _paths(blueprint) - _paths(restricted) if restricted is not blueprint else set()
+        self.blueprint = implementation.presented(restricted)
         self.device = device
         self.model = model.of(self.blueprint)
         self.log: list[tuple[str, str]] = []
@@ -281,10 +339,10 @@ class Subject:
             self.module = finished
             self._adopt(self.blueprint, "", finished)
         for path, node in self.blueprint.walk():
-            self[path].training = node.training
+            if "tree.mode" not in implementation.lacking:
+                self[path].training = node.training
             for hook in node.hooks:
                 self.handles[hook.name] = self.register(hook, self[path])
-        Subject.latest = self
 
     @property
     def below(self) -> str:
@@ -297,7 +355,13 @@ class Subject:
 
     def __getitem__(self, path: str) -> Any:
         """The object that the builder registered at that path; below a wrapper, also by its path in what is wrapped."""
-        return self._objects[path if path in self._objects else self.key(path)]
+        path = path if path in self._objects else self.key(path)
+        if path not in self._objects and path in self._left_out:
+            reason = (
+                f"{self.implementation.name} {self.implementation.version} cannot hold what the clause puts at {path!r}"
+            )
+            raise Absent("construction", reason)
+        return self._objects[path]
 
     def path(self, thing: Any) -> str:
         """The path at which the builder first registered the object; a sentence if it is none of its objects."""
@@ -313,7 +377,10 @@ class Subject:
 
     def readings(self) -> dict[str, Reading]:
         """What every parameter and buffer object holds now, by path."""
-        return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        if self.implementation.lacks("write") is None:
+            return {path: self.implementation.read(self[path]) for path in self.model.tensors()}
+        named = dict(self.module.named_buffers(remove_duplicate=False))
+        return {path: self.implementation.read(named[path]) for path in self.model.tensors()}
 
     def expected_readings(self) -> dict[str, Reading]:
         """What they hold by the blueprint."""
@@ -375,29 +442,33 @@ class Subject:
 
     def _register_member(self, module: Any, name: str, member: Any, made: Any, expected: model.ModuleModel) -> None:
         implementation, kind = self.implementation, expected.kind
+        assigns = implementation.lacks("Module.__setattr__") is None
         if isinstance(member, bp.Attribute):
-            setattr(module, name, made)
+            implementation.set_attribute(module, name, made)
         elif name in expected.modules_:
             if kind in ("Sequential", "ModuleList") and made is not None:
                 return  # the constructor has taken it
             if kind == "ModuleDict" and made is not None:
                 module[name] = made
-            elif name.isidentifier() and made is not None:
+            elif name.isidentifier() and made is not None and assigns:
                 setattr(module, name, made)
             else:
                 module.add_module(name, made)
         elif name in expected.buffers_:
             if kind in bp.LAYERS:
-                setattr(module, name, made)
+                implementation.place_member(module, name, made)
             else:
-                implementation.register_buffer(module, name, made, name not in expected.transient)
+                implementation.place_buffer(module, name, made, name not in expected.transient)
         elif kind == "ParameterList":
             module.append(made)
         elif kind == "ParameterDict":
             module[name] = made
-        elif name.isidentifier() and made is not None:
+        elif kind in bp.LAYERS:
+            if made is not None:
+                implementation.place_member(module, name, made)
+        elif name.isidentifier() and made is not None and assigns:
             setattr(module, name, made)
-        elif kind not in bp.LAYERS:
+        else:
             module.register_parameter(name, made)
 
     def register(self, hook: bp.Hook, module: Any) -> Any:
@@ -416,41 +487,127 @@ class Subject:
         return getattr(module, f"register_{hook.kind}_hook")(record, **options)
 
 
+# --- what a failed property asked for -------------------------------------------------------------------------------
+
+_UNEXPECTED = re.compile(r"\w+\.(\w+)\(\) got an unexpected keyword argument '(\w+)'")
+
+#: How Python says that a class has not the method behind an operator.
+_OPERATORS = {
+    re.compile(r"'([\w.]+)' object does not support item assignment"): "__setitem__",
+    re.compile(r"'([\w.]+)' object does(?:n't| not) support item deletion"): "__delitem__",
+    re.compile(r"'([\w.]+)' object is not subscriptable"): "__getitem__",
+    re.compile(r"unsupported operand type\(s\) for \+: '([\w.]+)'"): "__add__",
+    re.compile(r"unsupported operand type\(s\) for \+=: '([\w.]+)'"): "__iadd__",
+    re.compile(r"unsupported operand type\(s\) for \|: '([\w.]+)'"): "__or__",
+    re.compile(r"unsupported operand type\(s\) for \|=: '([\w.]+)'"): "__ior__",
+}
+
+
+def _asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
+    """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
+    from conformance import reference
+
+    owner, owner_name, name, argument, text = None, "", "", "", str(error)
+    if isinstance(error, AttributeError) and error.name and not error.name.startswith("_"):
+        owner, name = error.obj, error.name
+    elif found := _UNEXPECTED.search(text):
+        name, argument = found.groups()
+    for pattern, operator in _OPERATORS.items():
+        if found := pattern.search(text):
+            owner_name, name = found[1].rpartition(".")[2], operator
+    if not name:
+        return
+    for kind in ("Module", *bp.CONTAINERS[2:], "Tensor"):
+        promised = getattr(getattr(reference, kind), name, None)
+        own = getattr(implementation, kind, None)
+        if promised is None or own is None:
+            continue
+        if argument:
+            if argument in inspect.signature(promised).parameters:
+                yield kind, name, argument
+        elif (
+            owner_name == own.__name__ or isinstance(owner, own) or (isinstance(owner, type) and issubclass(owner, own))
+        ):
+            yield kind, name, ""
+
+
 # --- features a blueprint may use ----------------------------------------------------------------------------------
+
+
+#: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
+#: registered as None, tensors without dimensions, a mode of each module's own.
+TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
 def _missing_features(implementation: Implementation) -> frozenset[str]:
-    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + [*bp.CONTAINERS, *bp.LAYERS]
-    features += [
-        f"tree.{feature}" for feature in ("transient", "empty_parameter", "empty_buffer", "empty_module", "0d")
-    ]
-    return frozenset(
+    features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
+    features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
+    missing = {
         feature
         for feature in features
         if (feature in implementation.lacking or (not feature.startswith("tree.") and implementation.lacks(feature)))
-    )
+    }
+    if type(implementation).place_buffer is Implementation.place_buffer:
+        for capability, feature in (("", "buffer"), ("", "empty_buffer"), ("(persistent)", "transient")):
+            if implementation.lacks(f"Module.register_buffer{capability}"):
+                missing.add(f"tree.{feature}")
+    return frozenset(missing)
 
 
-def _restricted(blueprint: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
     def change(member: Any) -> Any:
         if isinstance(member, bp.Empty):
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Blueprint):
-            return member.replace(kind="Module") if member.kind in missing and member.kind in bp.CONTAINERS else member
-        if isinstance(member, bp.Tensor) and not isinstance(member, bp.Attribute):
-            dtype = "float32" if f"dtype.{member.dtype}" in missing else member.dtype
+            return _restricted_module(member, missing)
+        if isinstance(member, bp.Buffer) and "tree.buffer" in missing:
+            return None
+        if isinstance(member, bp.Tensor):
+            dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
-            if isinstance(member, bp.Parameter):
+            if isinstance(member, bp.Parameter) and "Parameter" not in missing:
                 return bp.Parameter(**fields, requires_grad=member.requires_grad)
+            if isinstance(member, bp.Parameter):
+                return bp.Buffer(**fields)
             if isinstance(member, bp.Buffer):
                 return bp.Buffer(**fields, persistent=member.persistent or "tree.transient" in missing)
+            return bp.Tensor(**fields)
         if isinstance(member, bp.Shared) and not member.persistent and "tree.transient" in missing:
             return bp.Shared(member.path)
         return member
 
-    return change(blueprint.map(change))
+    if not isinstance(blueprint, bp.Blueprint):
+        return change(blueprint)
+    restricted = change(blueprint.map(change))
+    return _without_dangling(restricted) if "tree.buffer" in missing else restricted
+
+
+def _paths(blueprint: bp.Blueprint) -> set[str]:
+    """Where the blueprint registers something."""
+    return {model.join(path, name) for path, node in blueprint.walk() for name, _ in node.members}
+
+
+def _without_dangling(blueprint: bp.Blueprint) -> bp.Blueprint:
+    """The blueprint without further names for what it does not hold."""
+    held = _paths(blueprint)
+
+    def change(member: Any) -> Any:
+        return None if isinstance(member, bp.Shared) and member.path not in held else member
+
+    return blueprint.map(change)
+
+
+def _restricted_module(node: bp.Blueprint, missing: frozenset[str]) -> bp.Blueprint:
+    if "tree.mode" in missing:
+        node = node.replace(training=True)
+    names = [name for name, member in node.members if not isinstance(member, bp.Attribute)]
+    gap = node.kind in ("ModuleList", "ParameterList") and not numbered(names)  # where a None was left out
+    if node.kind not in missing and not gap:
+        return node
+    # A module that holds the same and, where it can be called, runs the same children.
+    return node.replace(kind="Module" if node.kind == "Chain" or "Chain" in missing else "Chain", arguments=())
 
 
 def accepts(function: Any, argument: str) -> bool:
@@ -470,14 +627,11 @@ REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", 
 #: Where an installed package offers adapters: entry points of this group, named as --implementation takes them.
 GROUP = "conformance.implementations"
 
+_OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
+_WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
 OURS = {
-    "torch": "conformance.implementations.torch:implementation",
-    "reference": "conformance.implementations.reference:implementation",
-    "paddle": "conformance.implementations.paddle:implementation",
-    **{
-        name: f"conformance.implementations.torch_wrappers:{name}"
-        for name in ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
-    },
+    **{name: f"conformance.implementations.{name}:implementation" for name in _OWN},
+    **{name: f"conformance.implementations.torch_wrappers:{name}" for name in _WRAPPERS},
 }
 
 

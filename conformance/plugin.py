@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from conformance import contract, deviations, failure, profiles
+from conformance import contract, deviations, failure, profiles, script
 from conformance.check import UNDOCUMENTED, Record, StaleDeviation, differs, known_deviation, obstacle
 from conformance.contract import Clause
-from conformance.implementation import AdapterError, Implementation, Subject, find
+from conformance.implementation import AdapterError, Implementation, find
 from conformance.report import Run, write
 
 DEVICES = deviations.DEVICES
@@ -136,17 +136,24 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
     clause = _clause(pyfuncitem)
     if clause is None:
         return (yield)
-    Subject.latest = None  # what a failure shows is this case's
+    contract.drawn.clear()  # what a failure shows is this case's
     implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
     try:
         deviation = known_deviation(
             clause, implementation, device, pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ())
         )
     except StaleDeviation as stale:
-        pytest.fail(str(stale), pytrace=False)
+        deviation, stale_because = None, str(stale)
+    else:
+        stale_because = ""
+    if stale_because:
+        pytest.fail(stale_because, pytrace=False)
     if deviation is not None:
         witness = contract.arguments(clause, deviation.witness)
         pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
+        if pyfuncitem.config.getoption("--report"):
+            shown = script.write(clause, implementation, device, deviation.witness)
+            pyfuncitem.user_properties += failure.kept(shown).items()
         pytest.xfail(deviation.reason)
     return (yield)
 
@@ -160,10 +167,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     clause = _clause(item)
     if clause is not None and report.when == "call" and report.failed:
-        if differs(clause, item.config.stash[SUBJECT]):
+        implementation, given = item.config.stash[SUBJECT], dict(contract.drawn)
+        report.user_properties.append(("witness", contract.arguments(clause, given)))
+        if differs(clause, implementation):
             report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
-        report.sections.append(("clause", failure.explain(clause, _again(item))))
-        report.user_properties.append(("witness", contract.arguments(clause, contract.drawn)))
+        # Nothing was drawn where a deviation's entry is at fault: the message says so.
+        if set(clause.strategies) <= set(given) and (report.failed or item.config.getoption("--report")):
+            shown = script.write(clause, implementation, _device(item), given)
+            report.user_properties += failure.kept(shown).items()
+            report.sections.append(("clause", failure.explain(clause, shown, given, _again(item))))
     return report
 
 

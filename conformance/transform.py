@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from conformance import blueprint as bp
@@ -11,6 +12,8 @@ FLOATING = ("float32", "float64", "float16", "bfloat16")
 
 def extended(blueprint: bp.Blueprint, **members: bp.Member) -> bp.Blueprint:
     """The blueprint with further members at its end; their names must be ones that no strategy draws."""
+    for name in members.keys() & dict(blueprint.members).keys():
+        raise bp.NameTaken(f"the module has a member {name!r} of its own, where this clause would add one")
     return blueprint.replace(members=(*blueprint.members, *members.items()))
 
 
@@ -62,3 +65,47 @@ def without_empty(blueprint: bp.Blueprint) -> bp.Blueprint:
         return tuple(extent or 1 for extent in shape)
 
     return blueprint.map(change)
+
+
+def respelled(blueprint: bp.Blueprint, names: Mapping[str, str]) -> bp.Blueprint:
+    """The same tree with other names for the child modules that have one of these; what is shared is found under the new
+    names."""
+    modules = dict(blueprint.walk())
+
+    def spell(path: str) -> str:
+        parts = path.split(".")
+        paths = [".".join(parts[: i + 1]) for i in range(len(parts))]
+        return ".".join(names.get(part, part) if here in modules else part for part, here in zip(parts, paths))
+
+    def change(node: bp.Blueprint) -> bp.Blueprint:
+        members: list[tuple[str, bp.Member]] = []
+        for name, member in node.members:
+            if isinstance(member, bp.Blueprint):
+                members.append((names.get(name, name), change(member)))
+            elif isinstance(member, bp.Shared):
+                again = bp.Shared(spell(member.path), member.persistent)
+                members.append((names.get(name, name) if member.path in modules else name, again))
+            else:
+                members.append((name, member))
+        return node.replace(members=tuple(members))
+
+    return change(blueprint)
+
+
+def chained(blueprint: bp.Blueprint, refuses: Callable[[str, list[str]], bool]) -> bp.Blueprint:
+    """The same tree with a Chain, which holds and runs the same, in place of every container that cannot be had.
+
+    Args:
+        blueprint: the tree.
+        refuses: whether a container of that kind cannot hold children of those kinds; "module" is a name kept for one.
+    """
+    modules = dict(blueprint.walk())
+
+    def change(member: Any) -> Any:
+        if not isinstance(member, bp.Blueprint) or member.kind not in bp.CONTAINERS:
+            return member
+        held = [modules.get(each.path) if isinstance(each, bp.Shared) else each for _, each in member.members]
+        kinds = [each.kind for each in held if isinstance(each, bp.Blueprint) or each == bp.Empty("module")]
+        return member.replace(kind="Chain") if refuses(member.kind, kinds) else member
+
+    return change(blueprint.map(change))

@@ -5,6 +5,7 @@ Writes ``docs/layers.md``: which layers depart from which clauses. ``--only NAME
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
 from collections import Counter
@@ -39,12 +40,13 @@ def _image(dimensions: int, channels: int = 2) -> tuple[int, ...]:
 
 
 #: Constructor arguments and an example of an input, where the constructor needs arguments or the input a certain shape.
+#: An argument that is a module is given as the function that makes it, since no two layers may share one.
 ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Callable[[], Any] | None]] = {
     "Linear": ((2, 3), {}, ones(2, 2)),
     "Bilinear": ((2, 3, 4), {}, ones_twice((2, 2), (2, 3))),
     "Embedding": ((5, 3), {}, lambda: torch.tensor([[1, 2]])),
     "EmbeddingBag": ((5, 3), {}, lambda: torch.tensor([[1, 2]])),
-    "RNNBase": (("GRU", 2, 3), {}, ones(4, 2)),
+    "RNNBase": (("RNN_TANH", 2, 3), {}, ones(4, 2)),
     "RNN": ((2, 3), {}, ones(4, 2)),
     "LSTM": ((2, 3), {}, ones(4, 2)),
     "GRU": ((2, 3), {}, ones(4, 2)),
@@ -56,8 +58,12 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Callable[[], Any] | 
     "TransformerEncoderLayer": ((4, 2, 3), {}, ones(3, 4)),
     "TransformerDecoderLayer": ((4, 2, 3), {}, ones_twice((3, 4), (3, 4))),
     "Transformer": ((4, 2, 1, 1, 3), {}, ones_twice((3, 4), (3, 4))),
-    "TransformerEncoder": ((nn.TransformerEncoderLayer(4, 2, 3), 2), {"enable_nested_tensor": False}, ones(3, 4)),
-    "TransformerDecoder": ((nn.TransformerDecoderLayer(4, 2, 3), 2), {}, ones_twice((3, 4), (3, 4))),
+    "TransformerEncoder": (
+        (lambda: nn.TransformerEncoderLayer(4, 2, 3), 2),
+        {"enable_nested_tensor": False},
+        ones(3, 4),
+    ),
+    "TransformerDecoder": ((lambda: nn.TransformerDecoderLayer(4, 2, 3), 2), {}, ones_twice((3, 4), (3, 4))),
     "LayerNorm": ((3,), {}, ones(2, 3)),
     "RMSNorm": ((3,), {}, ones(2, 3)),
     "GroupNorm": ((2, 4), {}, ones(2, 4, 3)),
@@ -72,18 +78,22 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Callable[[], Any] | 
     "Unflatten": ((1, (2, 2)), {}, ones(3, 4)),
     "Threshold": ((0.1, 20.0), {}, ones(2, 3)),
     "GLU": ((), {}, ones(2, 4)),
-    "AdaptiveLogSoftmaxWithLoss": ((16, 6, [2, 4]), {"div_value": 2.0}, lambda: (ones(3, 16)(), torch.tensor([0, 3, 5]))),
+    "AdaptiveLogSoftmaxWithLoss": (
+        (16, 6, [2, 4]),
+        {"div_value": 2.0},
+        lambda: (ones(3, 16)(), torch.tensor([0, 3, 5])),
+    ),
     "Upsample": ((), {"scale_factor": 2}, ones(1, 1, 2, 2)),
     "UpsamplingNearest2d": ((), {"scale_factor": 2}, ones(1, 1, 2, 2)),
     "UpsamplingBilinear2d": ((), {"scale_factor": 2}, ones(1, 1, 2, 2)),
-    "DataParallel": ((nn.Linear(2, 2),), {}, ones(2, 2)),
+    "DataParallel": ((lambda: nn.Linear(2, 2),), {}, ones(2, 2)),
     "Module": ((), {}, None),
     "Container": ((), {}, None),
-    "Sequential": ((nn.Linear(2, 2), nn.BatchNorm1d(2)), {}, ones(2, 2)),
-    "ModuleList": (([nn.Linear(2, 2)],), {}, None),
-    "ModuleDict": (({"a": nn.Linear(2, 2)},), {}, None),
-    "ParameterList": (([nn.Parameter(torch.ones(2))],), {}, None),
-    "ParameterDict": (({"a": nn.Parameter(torch.ones(2))},), {}, None),
+    "Sequential": ((lambda: nn.Linear(2, 2), lambda: nn.BatchNorm1d(2)), {}, ones(2, 2)),
+    "ModuleList": ((lambda: [nn.Linear(2, 2)],), {}, None),
+    "ModuleDict": ((lambda: {"a": nn.Linear(2, 2)},), {}, None),
+    "ParameterList": ((lambda: [nn.Parameter(torch.ones(2))],), {}, None),
+    "ParameterDict": ((lambda: {"a": nn.Parameter(torch.ones(2))},), {}, None),
     "Softmax2d": ((), {}, ones(1, 2, 3, 3)),
     "CosineSimilarity": ((), {}, ones_twice((2, 3), (2, 3))),
     "PairwiseDistance": ((), {}, ones_twice((2, 3), (2, 3))),
@@ -123,7 +133,7 @@ def case(layer: type[nn.Module]) -> Case | None:
     )
 
     def factory() -> nn.Module:
-        return layer(*arguments, **options)
+        return layer(*(each() if inspect.isfunction(each) else each for each in arguments), **options)
 
     try:
         factory()

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +121,11 @@ def test_a_property_without_a_sentence_is_refused():
 
     with pytest.raises(ContractError, match="must state the clause"):
         clause("area/without-sentence", "torch.nn.Module", "Base class")(test_nothing)
+
+
+def test_the_changelog_lists_the_clauses_added_since_the_last_version():
+    root = Path(__file__).parent
+    before = set((root / "clauses_of_0.1.0.txt").read_text(encoding="utf-8").split())
+    listed = set(re.findall(r"^- `([^`]+)`$", (root.parent / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert listed == set(CLAUSES) - before
+    assert before <= set(CLAUSES), "a clause that a user may have a deviation for is gone"

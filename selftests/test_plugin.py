@@ -85,7 +85,10 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
             f"{CLAUSE} (required)",
             "documented: torch.nn.Module.modules: *",
             "see https://docs.pytorch.org/*",
-            "module = nn.Module()",
+            "observed: *",
+            "expected: *",
+            "from conformance import reference",
+            "module = Net()",
             'as a deviation: witness = "blueprint=Module(*',
             "again: python -m pytest *--implementation broken:implementation",
             "*0 passed, 1 failed",
@@ -96,7 +99,7 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
 @pytest.mark.parametrize(
     "arguments, implementation, sentence",
     [
-        ((), "nonsense", "unknown implementation 'nonsense': give one of paddle, reference, torch, or package.module"),
+        ((), "nonsense", "unknown implementation 'nonsense': give one of averaged_model, candle, "),
         ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
         ((), "broken:thing", "the module broken has no attribute 'thing'"),
         ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
@@ -215,6 +218,33 @@ def test_the_report_has_header_records_and_footer(run, pytester, workers):
 
     for line in lines:
         jsonschema.validate(line, schema())
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_report_tells_what_a_failure_observed_and_expected_and_how_to_see_it(run, pytester, workers):
+    run("--report", "report.jsonl", "--device", "cpu", *workers, implementation="broken:implementation")
+    lines = [json.loads(line) for line in pytester.path.joinpath("report.jsonl").read_text().splitlines()]
+    (record,) = [line for line in lines if line.get("clause") == CLAUSE]
+    assert record["outcome"] == "failed" and record["witness"].startswith("blueprint=")
+    assert record["observed"] != record["expected"] and record["observed"].startswith("[")
+    script = pytester.makepyfile(script=record["script"])
+    done = pytester.runpython(script)
+    assert done.ret == 1
+    done.stdout.fnmatch_lines([f"observed: {record['observed']}".replace("[", "[[]"), "expected: *"])
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_deviation_has_a_script_where_a_report_is_asked_for(run, pytester, asked):
+    pytester.makefile(".toml", own=f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = """{WITNESS}"""')
+    more = ("--report", "report.jsonl") if asked else ()
+    result = run("--deviations", "own.toml", "--device", "cpu", "--junitxml", "junit.xml", *more,
+                 implementation="broken:implementation")  # fmt: skip
+    result.assert_outcomes(xfailed=1)
+    assert ('name="script"' in pytester.path.joinpath("junit.xml").read_text()) is asked
+    if asked:
+        lines = [json.loads(line) for line in pytester.path.joinpath("report.jsonl").read_text().splitlines()]
+        (record,) = [line for line in lines if line.get("clause") == CLAUSE]
+        assert record["outcome"] == "deviation" and "observed" in record["script"] and record["expected"]
 
 
 def test_an_interrupted_write_leaves_no_half_report(tmp_path, monkeypatch):

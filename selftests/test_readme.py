@@ -6,6 +6,8 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
 from conformance.implementation import OURS
 from conformance.plugin import pytest_addoption
 from conformance.profiles import EXAMPLES
@@ -24,6 +26,12 @@ def generate():
 def test_generated_pages_are_current():
     stale = [path.name for path, text in generate().pages().items() if path.read_text(encoding="utf-8") != text]
     assert stale == [], "run python docs/generate.py"
+
+
+def test_the_commands_of_the_page_on_reports_print_what_it_shows():
+    pytest.importorskip("click", reason="the extra cli is not installed")
+    (page, text), *_ = generate().transcribed().items()
+    assert page.read_text(encoding="utf-8") == text, "run python docs/generate.py"
 
 
 def test_ci_runs_exactly_the_two_commands_of_the_readme():
@@ -54,5 +62,6 @@ def test_the_readme_names_every_option_profile_and_implementation():
 
 
 def test_links_into_the_repository_exist():
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
-        assert (ROOT / target).exists(), target
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), (page.name, target)

@@ -32,6 +32,11 @@ def test_ruff_has_nothing_to_say(command):
             ("conformance.suite", "conformance.implementation", "strategies", "conformance.reference"),
         ),
         ("conformance/reference", ("conformance.suite", "conformance.model", "strategies", "conformance.contract")),
+        (
+            "conformance/report",
+            ("conformance.suite", "conformance.implementations", "conformance.plugin", "strategies"),
+        ),
+        ("conformance/script", ("conformance.suite", "strategies", "conformance.plugin", "conformance.report")),
         ("conformance/implementations", ("conformance.suite", "strategies", "conformance.plugin")),
     ],
 )

@@ -9,7 +9,7 @@ import paddle
 from paddle import nn
 from paddle.nn import functional
 
-from conformance import chain
+from conformance import chain, model
 from conformance.implementation import Implementation, Reading
 
 Chain = chain.define(nn.Layer, nn.LayerList, nn.LayerDict, __name__)
@@ -65,12 +65,11 @@ class Paddle(Implementation):
     lacking = {
         "BatchNorm1d": "paddle's BatchNorm1D holds its statistics as parameters _mean and _variance and counts no "
         "batches; trees hold a layer of the adapter's in its place",
-        "pickle.module": "paddle.save refuses a Layer, and a pickled Layer comes back with tensors for parameters",
         "save.zip": "paddle.save writes a pickle, not a zip archive",
         "save.legacy": "paddle.save has one format",
         "save.device_tag": "files written by paddle.save hold no device",
-        "source": "failing trees are shown as PyTorch code, which paddle cannot run unchanged",
-        "Module.get_extra_state": "state_dict() never calls get_extra_state()",
+        "load(map_location)": "paddle.load takes any keyword, and refuses map_location",
+        "load(weights_only)": "paddle.load takes any keyword, and refuses weights_only",
         "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",
     }
     class_names = {
@@ -103,8 +102,17 @@ class Paddle(Implementation):
         return None if capability in _HIDDEN_ARGUMENTS else super().lacks(capability)
 
     def tensor(self, values: Any, dtype: str = "float32", device: str = "cpu", shape: Any = None) -> paddle.Tensor:
-        made = paddle.to_tensor(values, dtype=dtype, place="gpu" if device == "cuda" else device)
+        place = "gpu" if device == "cuda" else device
+        if shape is not None and 0 in shape:
+            # reshape() gives a tensor without elements odd strides, and set_value() then refuses it.
+            return paddle.zeros(list(shape), dtype, device=place)
+        made = paddle.to_tensor(values, dtype=dtype, place=place)
         return made if shape is None or tuple(made.shape) == tuple(shape) else made.reshape(shape)
+
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
+        place = "" if device == "cpu" else ", place='gpu'"
+        arranged = f".reshape({list(shape)!r})" if shape and (0 in shape or not values.startswith("[")) else ""
+        return f"paddle.to_tensor({values}, dtype={dtype!r}{place}){arranged}"
 
     def read(self, tensor: paddle.Tensor) -> Reading:
         dtype = str(tensor.dtype).removeprefix("paddle.")
@@ -124,6 +132,16 @@ class Paddle(Implementation):
     def write(self, tensor: paddle.Tensor, values: Any) -> None:
         with paddle.no_grad():
             tensor.copy_(paddle.to_tensor(values, dtype=tensor.dtype).reshape(tensor.shape))
+
+    def set_attribute(self, module: nn.Layer, name: str, value: Any) -> None:
+        # An assigned tensor becomes a buffer, which registration/plain-tensor-is-not-registered records; the trees of all
+        # other clauses hold it as a plain attribute.
+        object.__setattr__(module, name, value)
+
+    def extra_repr(self, module: model.ModuleModel) -> str:
+        if module.kind == "Dropout":
+            return f"p={(*module.arguments, 0.5)[0]}, axis=None, mode=upscale_in_train, inplace=False"
+        return super().extra_repr(module)
 
     def unavailable(self, device: str) -> str | None:
         if device == "cuda" and not (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count()):

@@ -37,6 +37,11 @@ class Reference(Implementation):
         made = reference.Tensor(values, dtype, device)
         return made if shape is None else made.reshape(shape)
 
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
+        place = "" if device == "cpu" else f", {device!r}"
+        arranged = f".reshape({shape!r})" if shape and (0 in shape or not values.startswith("[")) else ""
+        return f"reference.Tensor({values}, {dtype!r}{place}){arranged}"
+
     def read(self, tensor: reference.Tensor) -> Reading:
         return Reading(tensor.shape, tensor.dtype.name, tuple(tensor.flat))
 

@@ -49,9 +49,17 @@ class Torch(Implementation):
         made = torch.tensor(values, dtype=getattr(torch, dtype), device=device)
         return made if shape is None else made.reshape(shape)
 
+    def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
+        place = "" if device == "cpu" else f", device={device!r}"
+        kind = (
+            "" if dtype == "float32" and ("." in values or values.startswith("numbers")) else f", dtype=torch.{dtype}"
+        )
+        arranged = "" if shape is None or (0 not in shape and values.startswith("[")) else f".reshape({shape!r})"
+        return f"torch.tensor({values}{kind}{place}){arranged if shape != () else ''}"
+
     def read(self, tensor: torch.Tensor) -> Reading:
-        flat = tensor.detach().cpu().reshape(-1).tolist()
-        return Reading(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), tuple(flat))
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        return Reading(tuple(tensor.shape), dtype, tuple(tensor.detach().cpu().reshape(-1).tolist()))
 
     def device(self, tensor: torch.Tensor) -> str:
         return str(tensor.device.type)

@@ -7,7 +7,7 @@ it was first registered, so that ``[("a", "a"), ("b", "a")]`` says that names ``
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -232,15 +232,27 @@ def extra_repr(module: ModuleModel) -> str:
     return ""
 
 
-def representation(module: ModuleModel, class_name: dict[str, str] | None = None) -> str:
-    """``repr(module)``: one line per child, indented by two blanks; runs of equal items of a ModuleList compressed."""
+def representation(
+    module: ModuleModel,
+    class_name: dict[str, str] | None = None,
+    extra: Callable[[ModuleModel], str] = extra_repr,
+) -> str:
+    """``repr(module)``: one line per child, indented by two blanks; runs of equal items of a ModuleList compressed.
+
+    Args:
+        module: the model of the module.
+        class_name: names of classes that differ from the kinds.
+        extra: what a leaf layer prints between its parentheses.
+    """
     name = (class_name or {}).get(module.kind, module.kind)
-    lines = [f"({key}): {representation(child, class_name)}" if child else f"({key}): None"
-             for key, child in module.modules_.items()]  # fmt: skip
+    texts = {
+        key: representation(child, class_name, extra) if child else "None" for key, child in module.modules_.items()
+    }
+    lines = [f"({key}): {text}" for key, text in texts.items()]
     if module.kind == "ModuleList":
-        lines = _runs([representation(child, class_name) for child in module.modules_.values() if child])
+        lines = _runs([text for key, text in texts.items() if module.modules_[key]])
     if not lines:
-        return f"{name}({extra_repr(module)})"
+        return f"{name}({extra(module)})"
     body = "\n".join(lines).replace("\n", "\n  ")
     return f"{name}(\n  {body}\n)"
 

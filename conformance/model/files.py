@@ -15,6 +15,12 @@ def mapped(value: Any, leaf: Callable[[Any], Any]) -> Any:
     return leaf(value)
 
 
+def leaves(value: Any) -> list[Any]:
+    """Everything in the object that is no dict, list or tuple, in order."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else None
+    return [value] if items is None else [leaf for item in items for leaf in leaves(item)]
+
+
 def ties(pairs: Iterable[tuple[str, Hashable]]) -> dict[str, str]:
     """From pairs (name, identity of the object): for each name, the first name of the same object."""
     first: dict[Hashable, str] = {}

@@ -6,16 +6,22 @@ import json
 import platform
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.check import Record
 from conformance.contract import Clause
 from conformance.implementation import Implementation
 
 SCHEMA = 2
+#: How many reasons for skipping the end of a run lists.
+REASONS = 12
 OUTCOMES = ("passed", "deviation", "failed", "differs", "skipped", "not run", "untested")
+#: The outcomes of cases that were really put to the implementation.
+ASKED = ("passed", "deviation", "failed", "differs")
+#: The longest text of a record, in characters.
+LONGEST = 50_000
 
 
 def suite_version() -> str:
@@ -23,6 +29,58 @@ def suite_version() -> str:
     from conformance import __version__
 
     return __version__
+
+
+@dataclass(frozen=True)
+class Header:
+    """What was checked, and how."""
+
+    suite: str
+    implementation: str
+    version: str
+    python: str
+    platform: str
+    profile: str
+    seed: str
+    devices: tuple[str, ...]
+
+
+class About(NamedTuple):
+    """What a report says of a clause, so that it can be read without the suite that made it."""
+
+    severity: str
+    sentence: str
+    docs: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A finished run: what was checked, the records, and what each clause promises. This is what a file holds."""
+
+    header: Header
+    records: tuple[Record, ...]
+    about: Mapping[str, About]
+
+    @property
+    def name(self) -> str:
+        """Implementation and version."""
+        return f"{self.header.implementation} {self.header.version}"
+
+    def on(self, device: str) -> dict[str, Record]:
+        """The records of that device by clause, those of untested clauses included."""
+        return {record.clause: record for record in self.records if record.device in (device, "")}
+
+    def counts(self, device: str) -> Counter[str]:
+        """How many clauses had each outcome on that device."""
+        return Counter(record.outcome for record in self.on(device).values())
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Header, records and footer as JSON objects."""
+        header = {"kind": "header", "schema": SCHEMA, **asdict(self.header), "devices": list(self.header.devices)}
+        body = [{"kind": "record", **asdict(r), **self.about[r.clause]._asdict()} for r in self.records]
+        counts = Counter(record.outcome for record in self.records)
+        footer = {"kind": "footer", "records": len(body), "outcomes": {o: counts[o] for o in OUTCOMES}}
+        return [header, *body, footer]
 
 
 @dataclass
@@ -64,11 +122,11 @@ class Run:
         """Keep an outcome; a failure is never overwritten by what follows it."""
         key = (record.clause, record.device)
         if key not in self.records or self.records[key].outcome != "failed":
-            self.records[key] = record
+            self.records[key] = _readable(record)
 
     def asked(self) -> int:
         """How many cases were really put to the implementation."""
-        return sum(record.outcome in ("passed", "deviation", "failed", "differs") for record in self.records.values())
+        return sum(record.outcome in ASKED for record in self.records.values())
 
     def header(self) -> str:
         """The lines at the top of a run."""
@@ -95,7 +153,7 @@ class Run:
         lines = [f"{self.implementation} {self.version}: {seen} of {checked} clauses selected"]
         for device in self.devices:
             here = Counter(record.outcome for record in records if record.device == device)
-            asked = sum(here[o] for o in ("passed", "deviation", "failed", "differs"))
+            asked = sum(here[o] for o in ASKED)
             said = {
                 "passed": "passed",
                 "deviation": "known deviations",
@@ -106,48 +164,46 @@ class Run:
             }
             text = ", ".join(f"{here[o]} {words}" for o, words in said.items() if here[o] or o in ("passed", "failed"))
             lines.append(f"[{device}] {asked} of {seen} asked: {text}")
-        lines += _grouped(
-            "skipped or not run", (r for r in records if r.outcome in ("skipped", "not run")), len(records)
-        )
+        lines += _grouped("skipped or not run", [r for r in records if r.outcome in ("skipped", "not run")])
         if counts["untested"]:
             lines.append(f"untested: {counts['untested']} clauses are known and not checked yet")
         if not self.asked():
             lines.append("nothing was asked of the implementation: this run shows nothing")
         return lines
 
-    def lines(self) -> list[dict[str, Any]]:
-        """Header, records and footer as JSON objects."""
-        records = self.all_records()
-        header = {
-            "kind": "header",
-            "schema": SCHEMA,
-            "suite": suite_version(),
-            "implementation": self.implementation,
-            "version": self.version,
-            "python": self.python,
-            "platform": self.platform,
-            "profile": self.profile,
-            "seed": self.seed,
-            "devices": list(self.devices),
-        }
-        body = [{"kind": "record", **asdict(record), **self._about(record)} for record in records]
-        counts = Counter(record.outcome for record in records)
-        footer = {"kind": "footer", "records": len(body), "outcomes": {o: counts[o] for o in OUTCOMES}}
-        return [header, *body, footer]
-
-    def _about(self, record: Record) -> dict[str, str]:
-        clause = self.clauses[record.clause]
-        return {"severity": str(clause.severity), "sentence": clause.sentence, "docs": clause.link}
+    def report(self) -> Report:
+        """The run as it is written down."""
+        header = Header(suite_version(), **{f.name: getattr(self, f.name) for f in fields(Header) if f.name != "suite"})
+        records = tuple(self.all_records())
+        clauses = (self.clauses[record.clause] for record in records)
+        return Report(header, records, {c.id: About(str(c.severity), c.sentence, c.link) for c in clauses})
 
 
-def _grouped(title: str, records: Any, total: int) -> list[str]:
-    reasons = Counter(record.reason for record in records)
-    return [f"  {count:4} {title}: {reason}" for reason, count in reasons.most_common()]
+def _readable(record: Record) -> Record:
+    """The record with texts of bounded length that UTF-8 can hold: what a run writes can always be read again."""
+    return replace(record, **{name: _text(value) for name, value in asdict(record).items() if isinstance(value, str)})
+
+
+def _text(text: str) -> str:
+    clipped = text if len(text) <= LONGEST else f"{text[:LONGEST]}\n... {len(text)} characters"
+    return clipped.encode("utf-8", "backslashreplace").decode()
+
+
+def _grouped(title: str, records: list[Record]) -> list[str]:
+    """How many records have each reason, the most frequent first; the rest of a long list is in the report."""
+    reasons = Counter(record.reason for record in records).most_common()
+    shown = len(reasons) if len(reasons) <= REASONS + 1 else REASONS
+    lines = [f"  {count:4} {title}: {reason}" for reason, count in reasons[:shown]]
+    if rest := reasons[shown:]:
+        lines.append(
+            f"  {sum(count for _, count in rest):4} {title} for {len(rest)} reasons more: --report has them all"
+        )
+    return lines
 
 
 def write(run: Run, path: Path) -> None:
     """Write the report whole or not at all."""
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in run.lines())
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in run.report().lines())
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)

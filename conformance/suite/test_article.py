@@ -9,7 +9,7 @@ import io
 import pytest
 
 from conformance import blueprint as bp
-from conformance.contract import clause
+from conformance.contract import OBSERVED, clause
 
 LAYERS = {
     "conv1": bp.Conv2d(3, 6, 5),
@@ -101,8 +101,9 @@ def test_layers_in_a_plain_list_have_no_parameters_until_it_is_a_module_list(imp
 
 @clause(
     "article/optimizer-refuses-an-empty-list",
-    "torch.nn.Module.parameters",
-    "This is typically passed to an optimizer.",
+    "source:torch.optim.Optimizer.__init__",
+    "optimizer got an empty parameter list",
+    severity=OBSERVED,
     needs=(*CONVOLUTION, "SGD"),
 )
 def test_an_optimizer_over_layers_in_a_plain_list_gets_an_empty_parameter_list(implementation, device):
@@ -227,7 +228,7 @@ def test_a_forward_hook_can_change_the_output(implementation, device):
     "torch.nn.Module.register_full_backward_hook",
     "The hook will be called every time the gradients with respect to a module are computed",
     since="1.8",
-    needs=("Module.register_full_backward_hook", "autograd"),
+    needs=("Module.register_full_backward_hook", "autograd", "Sequential"),
 )
 def test_backward_hooks_run_in_the_backward_pass_not_in_the_call(implementation, device):
     """Calling the net runs no backward hook; backward() runs it (the article lists them as the last step of a call)."""

@@ -10,11 +10,10 @@ from conformance.contract import OBSERVED, RECOMMENDED, clause, given
 from conformance.model import reading
 from conformance.model.files import mapped
 from conformance.model.state import state_readings
-from conformance.suite.support.files import load_from, loaded, save_to, saved
+from conformance.suite.support.files import loaded, saved
 from conformance.transform import refilled
 from strategies import blueprints, parameters
 from strategies.checkpoints import networks, optimizers
-from strategies.objects import file_kinds
 
 TUTORIAL = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
 FILE = ("save", "load")
@@ -58,8 +57,8 @@ class Run:
     "Models, tensors, and dictionaries of all kinds of objects can be saved using this function.",
     needs=FILE,
 )
-@given(blueprint=blueprints(max_nodes=8), loss=parameters(("float32",)), epoch=st.integers(0, 10**6), kind=file_kinds())
-def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation, device, blueprint, loss, epoch, kind):
+@given(blueprint=blueprints(max_nodes=8), loss=parameters(("float32",)), epoch=st.integers(0, 10**6))
+def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation, device, blueprint, loss, epoch):
     """A dict of an epoch, a loss as number and as tensor, a note and a state_dict loads equal to what was saved."""
     subject = implementation.build(blueprint, device)
     checkpoint = {
@@ -68,8 +67,7 @@ def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation,
         "loss": implementation.make(loss, device),
         "best": {"loss": epoch / 8, "note": "名前", "history": [epoch / 2, None, (True, epoch)]},
     }
-    content = save_to("buffer", lambda file: implementation.save(checkpoint, file))
-    back = load_from(kind, content, implementation.load)
+    back = loaded(implementation.load, saved(implementation.save, checkpoint))
     assert list(back) == list(checkpoint)
     assert (back["epoch"], back["best"]) == (checkpoint["epoch"], checkpoint["best"])
     assert implementation.read(back["loss"]) == reading(loss)
@@ -98,7 +96,7 @@ def test_several_models_saved_in_one_file_load_each_into_its_own(implementation,
     "checkpoints/training-resumes",
     "torch.optim.Optimizer.load_state_dict",
     "optimizer state. Should be an object returned from a call to :meth:`state_dict`.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(network=networks(), optimizer=optimizers(), before=st.integers(0, 3), after=st.integers(1, 2))
 def test_training_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(
@@ -118,7 +116,7 @@ def test_training_resumed_from_a_checkpoint_goes_on_as_if_it_had_not_stopped(
     "checkpoints/several-models-and-optimizers-resume",
     "torch.optim.Optimizer.load_state_dict",
     "optimizer state. Should be an object returned from a call to :meth:`state_dict`.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(first=networks(), second=networks(), kinds=st.tuples(optimizers(), optimizers()))
 def test_two_models_and_their_optimizers_resume_from_one_file(implementation, device, first, second, kinds):
@@ -139,7 +137,7 @@ def test_two_models_and_their_optimizers_resume_from_one_file(implementation, de
     "torch.load",
     "and then :meth:`load_state_dict` to avoid GPU RAM surge when loading a model checkpoint.",
     severity=RECOMMENDED,
-    needs=(*FILE, *TRAINING, "load(map_location)"),
+    needs=(*FILE, *TRAINING, "load(map_location)", "Linear"),
 )
 @given(network=networks(), optimizer=optimizers(), before=st.integers(1, 3))
 def test_a_checkpoint_mapped_to_the_cpu_resumes_on_the_device(implementation, device, network, optimizer, before):
@@ -157,7 +155,7 @@ def test_a_checkpoint_mapped_to_the_cpu_resumes_on_the_device(implementation, de
     "checkpoints/optimizer-state-round-trip",
     "torch.optim.Optimizer.state_dict",
     "Return the state of the optimizer as a :class:`dict`.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(network=networks(), optimizer=optimizers(), before=st.integers(0, 3))
 def test_the_state_of_an_optimizer_loads_as_it_was_saved(implementation, device, network, optimizer, before):
@@ -181,7 +179,7 @@ def test_the_state_of_an_optimizer_loads_as_it_was_saved(implementation, device,
     "checkpoints/loading-keeps-the-optimizer",
     "torch.nn.Module.load_state_dict",
     "Copy parameters and buffers from :attr:`state_dict` into this module and its descendants.",
-    needs=(*FILE, *TRAINING),
+    needs=(*FILE, *TRAINING, "Linear"),
 )
 @given(network=networks(), optimizer=optimizers())
 def test_an_optimizer_made_before_loading_trains_the_loaded_values(implementation, device, network, optimizer):

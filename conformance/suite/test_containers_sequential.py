@@ -144,10 +144,29 @@ def test_a_sequential_runs_the_modules_that_edits_have_left_in_order(implementat
 
 
 @clause(
+    "sequential/runs-what-replaced-a-member",
+    "torch.nn.Sequential",
+    "the layers in a ``Sequential`` are connected in a cascading way.",
+    needs="Sequential",
+)
+@given(items=labels(min_size=1), position=st.integers(0, 7), new=label(), value=values())
+def test_a_sequential_runs_a_module_that_was_assigned_to_the_name_of_a_member(
+    implementation, device, items, position, new, value
+):
+    """After a module is assigned to the attribute that is a member of a Sequential, calling the Sequential runs that
+    module in the member's place."""
+    steps = {letter: define_step(implementation)(letter) for letter in LABELS}
+    modules = implementation.Sequential(*[steps[letter] for letter in items])
+    index = position % len(items)
+    setattr(modules, str(index), steps[new])
+    assert modules(value) == cascade([*items[:index], new, *items[index + 1 :]], value)
+
+
+@clause(
     "sequential/members-are-registered",
     "torch.nn.Sequential",
     "performing a transformation on the ``Sequential`` applies to each of the modules it stores",
-    needs="Sequential",
+    needs=("Sequential", "Module.requires_grad_"),
 )
 @given(members=entries())
 def test_what_is_done_to_a_sequential_is_done_to_each_of_its_modules(implementation, device, members):

@@ -152,7 +152,7 @@ def test_a_deep_copy_shares_no_object_and_no_storage_with_the_module(
 
 @clause(
     "copying/deepcopy-keeps-hooks",
-    needs=("Module.register_forward_pre_hook", "Module.register_forward_hook"),
+    needs=("Module.register_forward_pre_hook", "Module.register_forward_hook", "hooks.handle"),
     **DEEPCOPY,
 )
 @given(kinds=st.lists(st.sampled_from(("forward_pre", "forward")), min_size=1, max_size=4))
@@ -177,6 +177,7 @@ def test_a_deep_copy_has_the_hooks_of_the_module_as_its_own(implementation, devi
     "copying/deepcopy-of-a-state_dict-is-a-snapshot",
     "torch.nn.Module.state_dict",
     "The returned object is a shallow copy. It contains references to the module's parameters and buffers.",
+    needs="deepcopy",
 )
 @given(blueprint=blueprints(), parameter=parameters(("float32",)))
 def test_a_state_dict_follows_the_module_and_its_deep_copy_does_not(implementation, device, blueprint, parameter):

@@ -236,7 +236,7 @@ def test_backward_hooks_that_return_none_change_nothing(implementation, device, 
     "If none of the module inputs require gradients, the hook will fire when the gradients are computed with respect "
     "to module outputs.",
     since="2.1",
-    needs=HOOKS,
+    needs=(*HOOKS, "Linear"),
 )
 @given(blueprint=linears(), rows=rows())
 def test_without_inputs_that_require_grad_the_hook_fires_for_the_outputs(implementation, device, blueprint, rows):
@@ -382,7 +382,7 @@ def test_a_backward_hook_fires_for_a_module_that_returns_a_dict_or_list(implemen
     "hooks_backward/inplace-change-is-refused",
     POST,
     INPLACE,
-    since="2.0",
+    since="1.8",
     needs=HOOKS,
 )
 @given(output=st.booleans(), rows=rows())
@@ -431,7 +431,7 @@ def test_a_module_with_a_backward_pre_hook_refuses_in_place_changes(implementati
     "hooks_backward/inplace-change-of-input-without-grad",
     POST,
     INPLACE,
-    since="2.0",
+    since="1.8",
     needs=HOOKS,
 )
 @given(rows=rows())
@@ -482,7 +482,7 @@ def test_with_a_backward_hook_tensors_are_passed_as_views(implementation, device
     "hooks_backward/keyword-tensors-are-views",
     POST,
     "its forward function will receive a view of each Tensor passed to the Module.",
-    since="2.0",
+    since="1.8",
     needs=HOOKS,
 )
 @given(rows=rows())

@@ -228,7 +228,7 @@ def test_forward_hooks_see_the_arguments_that_forward_received(implementation, d
     POST,
     "It can modify the input inplace but it will not have effect on forward since this is called after "
     ":func:`forward` is called.",
-    needs=HOOKS,
+    needs=(HOOKS, "Linear"),
 )
 @given(fill=fills(), rows=rows(), changed=rows())
 def test_a_forward_hook_that_changes_its_input_leaves_the_output(implementation, device, fill, rows, changed):

@@ -18,7 +18,7 @@ from strategies.inputs import rows
 
 REMOVE = "a handle that can be used to remove the added hook by calling ``handle.remove()``"
 FORWARD_KINDS = ("forward_pre", "forward")
-BOTH = ("Module.register_forward_pre_hook", "Module.register_forward_hook")
+BOTH = ("Module.register_forward_pre_hook", "Module.register_forward_hook", "hooks.handle")
 
 
 def remove_some(subject, choice):
@@ -35,7 +35,7 @@ def remove_some(subject, choice):
     "torch.nn.Module.register_forward_hook",
     REMOVE,
     since="2.0",
-    needs=OPTIONS,
+    needs=(*OPTIONS, "hooks.handle"),
 )
 @given(blueprint=callables(hooks=True), own=hooks(*FORWARD_KINDS), choice=st.integers(0, 1023), rows=rows())
 def test_removing_some_forward_hooks_leaves_the_others_in_order(implementation, device, blueprint, own, choice, rows):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import pickle
+from collections.abc import Callable
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from conformance import blueprint as bp
 from conformance import model
-from conformance.contract import clause
+from conformance.contract import clause, drawn
 from conformance.implementation import Implementation, Reading
 from strategies import buffers, names, parameters
 
@@ -24,11 +28,43 @@ LISTS = ("ModuleList", "Sequential")
     "lifecycle/every-sequence-of-edits-keeps-the-contract",
     "torch.nn.Module",
     "Modules can also contain other Modules, allowing them to be nested in a tree structure.",
+    needs=("Module.train", "Sequential", "ModuleList", "ModuleDict", "Identity"),
 )
 def test_names_values_and_modes_follow_any_sequence_of_edits(implementation, device):
     """After any sequence of registering, replacing, deleting, list edits, mode changes, freezing, loading, saving, copying
     and pickling, the module's names, identities, values, modes and state_dict are those of the edits made."""
-    run_state_machine_as_test(lambda: Lifecycle(implementation, device), settings=settings())
+
+    def begin() -> Lifecycle:
+        drawn["steps"] = []
+        return Lifecycle(implementation, device)
+
+    run_state_machine_as_test(begin, settings=settings())
+
+
+def replay(implementation: Implementation, device: str, steps: list[tuple[str, dict[str, Any]]]) -> None:
+    """The steps of one life, and the invariants at its end: what a failure shows as a script."""
+    machine = Lifecycle(implementation, device)
+    for name, arguments in steps:
+        getattr(machine, name)(**arguments)
+    for name in INVARIANTS:
+        getattr(machine, name)()
+
+
+test_names_values_and_modes_follow_any_sequence_of_edits.clause.function.replay = replay
+
+
+def step(**strategies: Any) -> Callable[[Any], Any]:
+    """A rule of the machine, of which a failure tells that it was taken, and with which arguments."""
+
+    def mark(function: Any) -> Any:
+        @functools.wraps(function)
+        def recorded(self: Any, **arguments: Any) -> None:
+            drawn["steps"].append((function.__name__, arguments))
+            function(self, **arguments)
+
+        return rule(**strategies)(recorded)
+
+    return mark
 
 
 def reserved(module: model.ModuleModel, name: str) -> bool:
@@ -43,6 +79,8 @@ class Lifecycle(RuleBasedStateMachine):
         super().__init__()
         self.implementation = implementation
         self.device = device
+        self.copies = implementation.lacks("lifecycle.copies") is None
+        self.growing = tuple(kind for kind in LISTS if implementation.lacks(f"{kind}.append") is None)
         self.count = 0
         self.root = model.ModuleModel(self.fresh(), "Module")
         self.real = {self.root: implementation.Module()}
@@ -65,11 +103,16 @@ class Lifecycle(RuleBasedStateMachine):
             registry.pop(name, None)
         module.transient.discard(name)
 
-    @rule(where=INDEX, name=names(), parameter=parameters())
+    def restricted(self, member: bp.Member) -> bp.Member:
+        """The member as a tree of this implementation may hold it."""
+        return self.implementation.restrict(bp.Module({"own": member})).at("own")
+
+    @step(where=INDEX, name=names(), parameter=parameters())
     def assign_a_parameter(self, where, name, parameter):
         module = self.pick(where)
         if (module.kind in LISTS and name.isdigit()) or reserved(module, name):
             return  # an indexed name belongs to the list
+        parameter = self.restricted(parameter)
         tensor = model.TensorModel(
             self.fresh(), "parameter", parameter.shape, parameter.dtype, parameter.flat, parameter.differentiable
         )
@@ -80,18 +123,19 @@ class Lifecycle(RuleBasedStateMachine):
             self.forget(module, name)
         module.parameters_[name] = tensor
 
-    @rule(where=INDEX, name=names(), buffer=buffers())
+    @step(where=INDEX, name=names(), buffer=buffers())
     def register_a_buffer(self, where, name, buffer):
         module = self.pick(where)
         if name in {**module.parameters_, **module.modules_} or (module.kind in LISTS and name.isdigit()):
             return  # a name of another kind is refused
+        buffer = self.restricted(buffer)
         tensor = model.TensorModel(self.fresh(), "buffer", buffer.shape, buffer.dtype, buffer.flat)
         self.real[tensor] = self.implementation.make(buffer, self.device)
         self.implementation.register_buffer(self.real[module], name, self.real[tensor], buffer.persistent)
         module.buffers_[name] = tensor
         (module.transient.discard if buffer.persistent else module.transient.add)(name)
 
-    @rule(where=INDEX, name=names(), kind=CHILDREN)
+    @step(where=INDEX, name=names(), kind=CHILDREN)
     def assign_a_child(self, where, name, kind):
         module = self.pick(where)
         if module.kind in LISTS or name in module.parameters_ or reserved(module, name):
@@ -103,7 +147,7 @@ class Lifecycle(RuleBasedStateMachine):
             self.forget(module, name)
         module.modules_[name] = child
 
-    @rule(where=INDEX, which=INDEX, name=names())
+    @step(where=INDEX, which=INDEX, name=names())
     def give_a_module_a_second_name(self, where, which, name):
         module, other = self.pick(where), self.pick(which)
         if module.kind in LISTS or module in other.modules() or name in {**module.parameters_, **module.buffers_}:
@@ -111,17 +155,17 @@ class Lifecycle(RuleBasedStateMachine):
         setattr(self.real[module], name, self.real[other])
         module.modules_[name] = other
 
-    @precondition(lambda self: self.has(*LISTS))
-    @rule(where=INDEX, kind=CHILDREN)
+    @precondition(lambda self: self.has(*self.growing))
+    @step(where=INDEX, kind=CHILDREN)
     def append_to_a_list(self, where, kind):
-        module = self.pick(where, LISTS)
+        module = self.pick(where, self.growing)
         child = model.ModuleModel(self.fresh(), kind)
         self.real[child] = getattr(self.implementation, kind)()
         self.real[module].append(self.real[child])
         module.modules_[str(len(module.modules_))] = child
 
     @precondition(lambda self: any(m.modules_ for m in self.root.modules() if m.kind in LISTS))
-    @rule(where=INDEX, which=INDEX)
+    @step(where=INDEX, which=INDEX)
     def delete_from_a_list(self, where, which):
         filled = [module for module in self.root.modules() if module.kind in LISTS and module.modules_]
         module = filled[where % len(filled)]
@@ -132,14 +176,14 @@ class Lifecycle(RuleBasedStateMachine):
         module.modules_ = model.renumber(kept)
 
     @precondition(lambda self: self.registered())
-    @rule(which=INDEX)
+    @step(which=INDEX)
     def delete_an_attribute(self, which):
         module, name = self.registered()[which % len(self.registered())]
         delattr(self.real[module], name)
         self.forget(module, name)
 
     @precondition(lambda self: self.registered())
-    @rule(which=INDEX)
+    @step(which=INDEX)
     def assign_none(self, which):
         module, name = self.registered()[which % len(self.registered())]
         setattr(self.real[module], name, None)
@@ -156,14 +200,14 @@ class Lifecycle(RuleBasedStateMachine):
             if not (module.kind in LISTS and name in module.modules_)
         ]
 
-    @rule(where=INDEX, mode=st.booleans())
+    @step(where=INDEX, mode=st.booleans())
     def set_the_mode(self, where, mode):
         module = self.pick(where)
         self.real[module].train(mode)
         for below in module.modules():
             below.training = mode
 
-    @rule(where=INDEX)
+    @step(where=INDEX)
     def freeze(self, where):
         module = self.pick(where)
         for parameter in self.real[module].parameters():
@@ -172,23 +216,26 @@ class Lifecycle(RuleBasedStateMachine):
             if tensor.kind == "parameter":
                 tensor.requires_grad = False
 
-    @rule()
+    @step()
     def load_its_own_state(self):
         module = self.real[self.root]
         module.load_state_dict(copy.deepcopy(module.state_dict()))
 
-    @rule()
+    @precondition(lambda self: self.implementation.lacks("save") is None)
+    @step()
     def save_and_load_the_state(self):
         file = io.BytesIO()
         self.implementation.save(self.real[self.root].state_dict(), file)
         file.seek(0)
         self.real[self.root].load_state_dict(self.implementation.load(file))
 
-    @rule()
+    @precondition(lambda self: self.copies and self.implementation.lacks("deepcopy") is None)
+    @step()
     def continue_with_a_deep_copy(self):
         self.adopt(copy.deepcopy(self.real[self.root]))
 
-    @rule()
+    @precondition(lambda self: self.copies and self.implementation.lacks("pickle.module") is None)
+    @step()
     def continue_with_a_pickled_copy(self):
         self.adopt(pickle.loads(pickle.dumps(self.real[self.root])))
 
@@ -235,3 +282,12 @@ class Lifecycle(RuleBasedStateMachine):
         tensors = [tensor for tensor in self.root.tensors().values() if tensor.kind == "parameter"]
         observed = {t.path: self.implementation.requires_grad(self.real[t]) for t in tensors}
         assert observed == {t.path: t.requires_grad for t in tensors}
+
+
+INVARIANTS = (
+    "parameters_and_buffers_are_those_registered",
+    "modules_are_those_registered",
+    "the_state_dict_holds_the_values_under_their_names",
+    "modes_are_those_set_last",
+    "gradients_are_wanted_where_they_were_asked_for",
+)

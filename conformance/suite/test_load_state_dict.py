@@ -169,7 +169,7 @@ def test_by_default_an_unexpected_key_raises(implementation, device, blueprint, 
         subject.module.load_state_dict(state)
 
 
-@clause("load_state_dict/strict-refuses-keys-below-a-parameter", LOAD, EXACTLY, since="2.4")
+@clause("load_state_dict/strict-refuses-keys-below-a-parameter", LOAD, EXACTLY)
 @given(blueprint=blueprints(), parameter=parameters(), which=st.integers(0, 63), name=names())
 def test_a_key_that_extends_the_name_of_a_parameter_raises(implementation, device, blueprint, parameter, which, name):
     """A key that continues the key of a parameter or buffer with a dot and a name is unexpected."""
@@ -496,6 +496,7 @@ def test_the_error_messages_of_all_modules_are_reported_together(implementation,
     LOAD,
     "If a parameter or buffer is registered as ``None`` and its corresponding key exists in :attr:`state_dict`, "
     ":meth:`load_state_dict` will raise a ``RuntimeError``.",
+    needs=("tree.empty_parameter", "tree.empty_buffer"),
 )
 @given(blueprint=blueprints(), kind=st.sampled_from(("parameter", "buffer")), names=name_paths(), fill=fills())
 def test_a_key_for_a_parameter_or_buffer_that_is_none_raises(implementation, device, blueprint, kind, names, fill):
@@ -512,6 +513,7 @@ def test_a_key_for_a_parameter_or_buffer_that_is_none_raises(implementation, dev
     LOAD,
     "If a parameter or buffer is registered as ``None`` and its corresponding key exists in :attr:`state_dict`, "
     ":meth:`load_state_dict` will raise a ``RuntimeError``.",
+    needs=("tree.empty_parameter", "tree.empty_buffer"),
 )
 @given(blueprint=blueprints(), kind=st.sampled_from(("parameter", "buffer")), names=name_paths(), fill=fills())
 def test_without_strict_too_a_key_for_what_is_none_raises(implementation, device, blueprint, kind, names, fill):
@@ -592,7 +594,7 @@ def test_assign_makes_the_given_tensors_the_modules_own(implementation, device, 
     LOAD_OWN,
     "indicates whether keys should be assigned their corresponding tensor in the state_dict.",
     since="2.1",
-    needs=(ASSIGN, "Module.state_dict(keep_vars)"),
+    needs=(ASSIGN, "Module.state_dict(keep_vars)", "Parameter"),
 )
 @given(blueprint=blueprints(), parameter=parameters())
 def test_assign_takes_parameters_of_the_state_dict_as_they_are(implementation, device, blueprint, parameter):
@@ -670,6 +672,7 @@ def test_a_subclass_may_load_its_own_entries(implementation, device, names, para
             state_dict[f"{prefix}own"] = state_dict.pop(f"{prefix}old_own")
             super()._load_from_state_dict(state_dict, prefix, *rest)
 
+    parameter = implementation.restrict(parameter)
     module, changed = Net(), refilled(bp.Module({"own": parameter})).at("own")
     module.own = implementation.parameter(implementation.make(parameter, device), parameter.differentiable)
     entry = implementation.make(bp.Tensor(changed.shape, changed.dtype, changed.fill), device)

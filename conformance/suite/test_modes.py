@@ -161,6 +161,7 @@ def test_train_goes_through_the_children_s_own_train(implementation, device, blu
     "modes/new-modules-train",
     "https://docs.pytorch.org/docs/stable/notes/modules.html",
     "Modules default to training mode and can be switched between training and evaluation modes using",
+    needs="Module.train",
 )
 @given(
     kind=st.sampled_from(("Module", "Sequential", "ModuleList", "ModuleDict", "Identity", "ReLU", "Dropout")),
@@ -266,7 +267,7 @@ def test_a_tree_in_evaluation_mode_computes_the_same_every_time(implementation, 
     "modes/evaluation-still-records-gradients",
     TRAIN,
     "This has an effect only on certain modules.",
-    needs="autograd",
+    needs=("autograd", "Linear"),
 )
 @given(blueprint=linears(), mode=st.booleans(), rows=rows())
 def test_gradients_are_the_same_in_either_mode(implementation, device, blueprint, mode, rows):
@@ -338,7 +339,7 @@ def test_requires_grad_of_a_submodule_leaves_the_other_parameters(implementation
     "torch.nn.Module.requires_grad_",
     "Change if autograd should record operations on parameters in this module.",
     since="1.2",
-    needs=("autograd", "Module.requires_grad_"),
+    needs=("autograd", "Module.requires_grad_", "Linear"),
 )
 @given(blueprint=linears(), place=st.integers(0, 2), rows=rows())
 def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, place, rows):
@@ -364,7 +365,7 @@ def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, 
     "torch.optim.Optimizer.zero_grad",
     "Instead of setting to zero, set the grads to None. Default: ``True``",
     since="2.0",
-    needs=("autograd", "Module.zero_grad(set_to_none)"),
+    needs=("autograd", "Module.zero_grad(set_to_none)", "Linear"),
 )
 @given(blueprint=linears(), rows=rows(), given_argument=st.booleans())
 def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint, rows, given_argument):
@@ -385,7 +386,7 @@ def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint
     "torch.nn.Module.zero_grad",
     "set_to_none (bool): instead of setting to zero, set the grads to None.",
     since="1.7",
-    needs=("autograd", "Module.zero_grad(set_to_none)"),
+    needs=("autograd", "Module.zero_grad(set_to_none)", "Linear"),
 )
 @given(blueprint=linears(), rows=rows(), place=st.integers(0, 2))
 def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, device, blueprint, rows, place):
@@ -409,7 +410,7 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     "modes/zero_grad-starts-afresh",
     "torch.nn.Module.zero_grad",
     "Reset gradients of all model parameters.",
-    needs="autograd",
+    needs=("autograd", "Linear"),
 )
 @given(blueprint=linears(), first_rows=rows(), second_rows=rows(), reset=st.booleans())
 def test_after_zero_grad_gradients_are_those_of_the_next_pass_alone(

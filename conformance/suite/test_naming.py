@@ -48,7 +48,8 @@ def expected_keys(named):
 def test_the_name_of_a_parameter_is_its_attribute_path_joined_by_dots(implementation, device, path, name, parameter):
     """A parameter's name, and its key in state_dict(), is the names of the modules on the way to it and its own,
     joined by dots; a module's name is made the same way."""
-    own, leaf = implementation.parameter(implementation.make(parameter, device), False), implementation.Module()
+    made = implementation.make(implementation.restrict(parameter), device)
+    own, leaf = implementation.parameter(made, False), implementation.Module()
     leaf.register_parameter(name, own)
     root = nest(implementation.Module, path, leaf)
     expected = ".".join([*path, name])
@@ -69,7 +70,7 @@ def test_the_name_of_a_parameter_is_its_attribute_path_joined_by_dots(implementa
 def test_the_name_of_a_buffer_is_its_attribute_path_joined_by_dots(implementation, device, path, name, tensor):
     """A buffer's name, and its key in state_dict(), is the names of the modules on the way to it and its own, joined
     by dots; get_buffer() finds it by that name."""
-    buffer, leaf = implementation.make(tensor, device), implementation.Module()
+    buffer, leaf = implementation.make(implementation.restrict(tensor), device), implementation.Module()
     leaf.register_buffer(name, buffer)
     root = nest(implementation.Module, path, leaf)
     expected = ".".join([*path, name])
@@ -149,7 +150,8 @@ def test_the_items_of_a_module_dict_are_named_by_key(implementation, device, ite
 @given(items=st.lists(parameters(), max_size=5), path=name_paths())
 def test_the_items_of_a_parameter_list_are_named_by_position(implementation, device, items, path):
     """The parameters of a ParameterList are named "0", "1", ..."""
-    made = [implementation.parameter(implementation.make(item, device), item.differentiable) for item in items]
+    drawn = [implementation.restrict(item) for item in items]
+    made = [implementation.parameter(implementation.make(item, device), item.differentiable) for item in drawn]
     module = implementation.ParameterList(made)
     assert list(nest(implementation.Module, path, module).state_dict()) == [
         ".".join([*path, str(i)]) for i in range(len(items))
@@ -168,6 +170,7 @@ def test_the_items_of_a_parameter_dict_are_named_by_key(implementation, device, 
     """The parameters of a ParameterDict are named by their keys, in the order of insertion."""
     module = implementation.ParameterDict()
     for name, item in items.items():
+        item = implementation.restrict(item)
         module[name] = implementation.parameter(implementation.make(item, device), item.differentiable)
     assert list(nest(implementation.Module, path, module).state_dict()) == [".".join([*path, name]) for name in items]
 
@@ -252,7 +255,7 @@ def test_the_prefix_is_stripped_in_place_where_it_is(implementation, device, blu
     with it; the values stay, and so do keys without the prefix."""
     subject = implementation.build(bp.Module({"tree": moved(blueprint, "tree")}), device)
     state = {f"{prefix}{key}": subject[path] for key, path in subject.model.state_dict()}
-    other = state["other." + prefix] = implementation.make(parameter, device)
+    other = state["other." + prefix] = implementation.make(implementation.restrict(parameter), device)
     assert implementation.consume_prefix_in_state_dict_if_present(state, prefix) is None
     assert state.pop("other." + prefix, None) is other
     assert sorted(subject.named(state.items())) == sorted(subject.model.state_dict())

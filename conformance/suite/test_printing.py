@@ -5,9 +5,10 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
-from conformance import model
 from conformance.contract import RECOMMENDED, clause, given
 from strategies import blueprints, names
+
+REPR = "Module.__repr__"
 
 
 def documented(member):
@@ -27,14 +28,15 @@ TREES = blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=False, a
     "0 -> Sequential( (0): Linear(in_features=2, out_features=2, bias=True) "
     "(1): Linear(in_features=2, out_features=2, bias=True) )",
     severity=RECOMMENDED,
-    needs="repr",
+    needs=REPR,
 )
 @given(blueprint=TREES)
 def test_repr_shows_one_indented_line_per_child(implementation, device, blueprint):
     """repr(module) is the class name and, in parentheses, "(name): repr of the child" for each child in registration order,
     one level indented by two blanks; a module without children prints its extra text on the same line."""
     subject = implementation.build(blueprint, device)
-    assert repr(subject.module) == model.representation(subject.model, implementation.class_names)
+    expected = implementation.representation(subject.model)
+    assert repr(subject.module) == expected
 
 
 @clause(
@@ -42,6 +44,7 @@ def test_repr_shows_one_indented_line_per_child(implementation, device, blueprin
     "torch.nn.ModuleList.__repr__",
     "Return a custom repr for ModuleList that compresses repeated module representations.",
     since="2.0",
+    needs=(REPR, "ModuleList"),
 )
 @given(
     runs=st.lists(
@@ -52,13 +55,15 @@ def test_repr_of_a_module_list_compresses_runs_of_equal_items(implementation, de
     """repr of a ModuleList writes a run of n items with equal repr as one line "(i-j): n x repr"."""
     blueprint = bp.ModuleList([layer for layer, count in runs for _ in range(count)])
     subject = implementation.build(blueprint, device)
-    assert repr(subject.module) == model.representation(subject.model, implementation.class_names)
+    expected = implementation.representation(subject.model)
+    assert repr(subject.module) == expected
 
 
 @clause(
     "printing/extra_repr-is-shown",
     "torch.nn.Module.extra_repr",
     "To print customized extra information, you should re-implement this method in your own modules.",
+    needs=(REPR, "Module.extra_repr"),
 )
 @given(name=names(), text=st.text("abc=,() ", min_size=1, max_size=12), depth=st.integers(0, 2))
 def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, depth):
@@ -85,6 +90,7 @@ def test_repr_shows_what_extra_repr_returns(implementation, device, name, text, 
     "printing/extra_repr-several-lines",
     "torch.nn.Module.extra_repr",
     "Both single-line and multi-line strings are acceptable.",
+    needs=(REPR, "Module.extra_repr"),
 )
 @given(lines=st.lists(st.text("ab=1", min_size=1, max_size=6), min_size=2, max_size=4), child=st.booleans())
 def test_repr_puts_a_multi_line_extra_repr_before_the_children(implementation, device, lines, child):
@@ -105,6 +111,7 @@ def test_repr_puts_a_multi_line_extra_repr_before_the_children(implementation, d
     "printing/repr-changes-nothing",
     "torch.nn.Module.extra_repr",
     "Return the extra representation of the module.",
+    needs=REPR,
 )
 @given(blueprint=blueprints())
 def test_repr_never_raises_and_changes_nothing(implementation, device, blueprint):
@@ -121,6 +128,7 @@ def test_repr_never_raises_and_changes_nothing(implementation, device, blueprint
     "torch.nn.Module.named_children",
     "yielding both the name of the module as well as the module itself",
     severity=RECOMMENDED,
+    needs=REPR,
 )
 @given(blueprint=blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=True))
 def test_repr_names_every_child(implementation, device, blueprint):

@@ -262,6 +262,7 @@ def test_a_buffer_takes_over_the_name_of_a_plain_attribute(implementation, devic
     "registration/parameter-over-a-class-attribute",
     "torch.nn.Parameter",
     "assigned as Module attributes they are automatically added to the list of its parameters",
+    needs="Parameter",
 )
 @given(pieces=pieces(), default=values(), name=names())
 def test_a_parameter_hides_a_class_attribute(implementation, device, pieces, default, name):
@@ -314,6 +315,7 @@ def test_a_name_reserved_for_a_parameter_takes_nothing_else(implementation, devi
     "registration/reserved-buffer-takes-no-parameter-or-module",
     MODULES_NOTE,
     'Reserves the "buffer3" attribute as a buffer, preventing it from being set to anything # except a buffer.',
+    needs="Module.__setattr__",
 )
 @given(pieces=pieces(), other=st.sampled_from(("parameter", "module")), name=names())
 def test_a_name_reserved_for_a_buffer_takes_no_parameter_and_no_module(implementation, device, pieces, other, name):
@@ -331,6 +333,7 @@ def test_a_name_reserved_for_a_buffer_takes_no_parameter_and_no_module(implement
     "registration/reserved-buffer-takes-tensors",
     MODULES_NOTE,
     'Reserves the "buffer3" attribute as a buffer, preventing it from being set to anything # except a buffer.',
+    needs="Module.__setattr__",
 )
 @given(pieces=pieces(), other=st.sampled_from(("text", "number")), name=names())
 def test_a_name_reserved_for_a_buffer_takes_tensors_and_no_plain_values(implementation, device, pieces, other, name):
@@ -680,7 +683,7 @@ def test_a_name_that_is_no_string_is_refused(implementation, device, pieces, kin
     nothing."""
     subject = implementation.build(pieces, device)
     module = implementation.Module()
-    with pytest.raises(TypeError, match="name should be a string"):
+    with pytest.raises(TypeError):
         register(implementation, module, kind, name, subject[kind])
     assert registered(subject, module) == only()
 
@@ -1063,6 +1066,7 @@ def test_a_buffer_is_a_tensor_and_no_parameter(implementation, device, pieces):
     MODULES_NOTE,
     "Parameter containing: tensor(",
     severity=RECOMMENDED,
+    needs="Parameter",
 )
 @given(parameter=parameters())
 def test_the_text_of_a_parameter_begins_with_parameter_containing(implementation, device, parameter):
@@ -1101,13 +1105,14 @@ def test_a_parameter_of_integers_needs_requires_grad_false(implementation, devic
 def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implementation, device, parameter, fill):
     """deepcopy of a Parameter is a Parameter of the same values, dtype and requires_grad; a write into one is not seen
     in the other."""
-    original = implementation.build(bp.Module({"p": parameter}), device)["p"]
+    subject = implementation.build(bp.Module({"p": parameter}), device)
+    original, built = subject["p"], subject.blueprint.at("p")
     made = implementation.read(original)
     copied = copy.deepcopy(original)
     assert isinstance(copied, implementation.Parameter) and copied is not original
     assert implementation.read(copied) == made
     assert implementation.requires_grad(copied) is implementation.requires_grad(original)
-    implementation.write(copied, bp.Tensor(made.shape, made.dtype, fill).values())
+    implementation.write(copied, bp.Tensor(built.shape, built.dtype, fill).values())
     assert implementation.read(original) == made
 
 
@@ -1116,6 +1121,7 @@ def test_a_deep_copy_of_a_parameter_is_an_equal_and_independent_parameter(implem
     "torch.nn.Parameter",
     "Parameters are :class:`~torch.Tensor` subclasses",
     severity=RECOMMENDED,
+    needs=("Parameter", "deepcopy"),
 )
 @given(pieces=pieces(), kind=st.sampled_from(("tensor", "parameter")), value=values())
 def test_a_deep_copy_of_a_parameter_keeps_its_attributes_as_that_of_a_tensor(
@@ -1133,7 +1139,7 @@ def test_a_deep_copy_of_a_parameter_keeps_its_attributes_as_that_of_a_tensor(
     "Parameters are :class:`~torch.Tensor` subclasses",
     severity=RECOMMENDED,
     since="1.13",
-    needs="autograd",
+    needs=("autograd", "deepcopy"),
 )
 @given(parameter=parameters(FLOATING), fill=st.integers(0, 30))
 def test_a_deep_copy_of_a_parameter_keeps_its_gradient_as_that_of_a_tensor(implementation, device, parameter, fill):

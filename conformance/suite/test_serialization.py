@@ -16,7 +16,7 @@ from conformance.model.files import mapped, ties
 from conformance.model.state import state_readings
 from conformance.suite.support.files import Sink, Source, load_from, loaded, save_to, saved
 from conformance.transform import extended, refilled
-from strategies import blueprints, parameters
+from strategies import blueprints, parameters, tensors
 from strategies.objects import file_kinds, objects
 
 FILE = ("save", "load")
@@ -48,6 +48,20 @@ def test_a_loaded_state_dict_has_the_keys_and_values_of_the_saved_one(implementa
 
 
 @clause(
+    "serialization/tensor-of-any-dtype",
+    "torch.load",
+    "Loads an object saved with :func:`torch.save` from a file.",
+    needs=FILE,
+)
+@given(tensor=tensors())
+def test_a_loaded_tensor_has_the_dtype_shape_and_values_of_the_saved_one(implementation, device, tensor):
+    """load(file) gives a tensor of any dtype and shape back as it was saved."""
+    tensor = implementation.restrict(tensor)
+    back = loaded(implementation.load, saved(implementation.save, {"tensor": implementation.make(tensor, device)}))
+    assert implementation.read(back["tensor"]) == reading(tensor)
+
+
+@clause(
     "serialization/saved-state-restores-another-module",
     "torch.nn.Module.load_state_dict",
     "Copy parameters and buffers from :attr:`state_dict` into this module and its descendants.",
@@ -68,7 +82,7 @@ def test_a_module_restored_from_a_file_has_the_values_of_the_saved_module(implem
     "serialization/every-kind-of-file",
     "torch.save",
     "a file-like object (has to implement write and flush) or a string or os.PathLike object containing a file name",
-    needs=FILE,
+    needs=(*FILE, "save.file"),
 )
 @given(blueprint=blueprints(max_nodes=6), target=file_kinds(), source=file_kinds())
 def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
@@ -86,8 +100,8 @@ def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
     "serialization/save-needs-write-and-flush-only",
     "torch.save",
     "a file-like object (has to implement write and flush)",
-    since="2.0",
-    needs=FILE,
+    since="1.12",
+    needs=(*FILE, "save.file"),
 )
 @given(blueprint=blueprints(max_nodes=6))
 def test_save_writes_to_an_object_with_write_and_flush_only(implementation, device, blueprint):
@@ -102,7 +116,7 @@ def test_save_writes_to_an_object_with_write_and_flush_only(implementation, devi
     "serialization/load-needs-read-readline-tell-and-seek-only",
     "torch.load",
     "a file-like object (has to implement :meth:`read`, :meth:`readline`, :meth:`tell`, and :meth:`seek`)",
-    needs=FILE,
+    needs=(*FILE, "save.file"),
 )
 @given(blueprint=blueprints(max_nodes=6))
 def test_load_reads_an_object_with_read_readline_tell_and_seek_only(implementation, device, blueprint):

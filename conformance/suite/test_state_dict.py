@@ -256,6 +256,7 @@ def test_a_subclass_may_write_its_own_entries_into_the_state_dict(implementation
             super()._save_to_state_dict(destination, prefix, keep_vars)
             destination[prefix + "more"] = more
 
+    parameter = implementation.restrict(parameter)
     more = implementation.make(bp.Tensor((2,), fill=fill), device)
     module = Net()
     module.own = implementation.parameter(implementation.make(parameter, device), parameter.differentiable)

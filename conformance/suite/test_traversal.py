@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hypothesis import strategies as st
+
+from conformance import blueprint as bp
 from conformance.contract import clause, given
-from strategies import blueprints, prefixes
+from strategies import blueprints, parameters, prefixes
 
 
 @clause(
@@ -158,6 +161,25 @@ def test_named_modules_yields_the_module_itself_first_then_depth_first(implement
     its first name."""
     subject = implementation.build(blueprint, device)
     assert subject.named(subject.module.named_modules(prefix=prefix)) == subject.model.named_modules(prefix)
+
+
+@clause(
+    "traversal/empty-containers-are-visited",
+    "torch.nn.Module.named_modules",
+    "Return an iterator over all modules in the network, yielding both the name of the module as well as the module itself.",
+    needs=("ModuleList", "ModuleDict", "Sequential"),
+)
+@given(kind=st.sampled_from(("ModuleList", "ModuleDict", "Sequential")), parameter=parameters(("float32",)))
+def test_a_container_without_modules_is_visited_like_any_module(implementation, device, kind, parameter):
+    """A ModuleList, ModuleDict or Sequential that holds no module yet is among the modules of its parent, and what is
+    registered on it is among the parent's parameters and buffers."""
+    module, container = implementation.Module(), getattr(implementation, kind)()
+    container.own = implementation.parameter(implementation.make(parameter, device), parameter.differentiable)
+    implementation.register_buffer(container, "kept", implementation.make(bp.Tensor((1,)), device), True)
+    module.child = container
+    assert [name for name, _ in module.named_modules()] == ["", "child"]
+    assert [name for name, _ in module.named_parameters()] == ["child.own"]
+    assert [name for name, _ in module.named_buffers()] == ["child.kept"]
 
 
 @clause(

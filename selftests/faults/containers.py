@@ -98,6 +98,23 @@ def forward_runs_a_module_that_is_held_twice_once(patch):
     patch.setattr(Sequential, "forward", wrong)
 
 
+@fault("sequential/runs-what-replaced-a-member")
+def a_sequential_runs_what_it_was_made_with(patch):
+    init = Sequential.__init__
+
+    def wrong(self, *modules):
+        init(self, *modules)
+        self.made_with = list(self)
+
+    def run(self, input):
+        for module in self.made_with:
+            input = module(input)
+        return input
+
+    patch.setattr(Sequential, "__init__", wrong)
+    patch.setattr(Sequential, "forward", run)
+
+
 @fault("sequential/empty-returns-its-input")
 def an_empty_sequential_returns_a_copy(patch):
     forward = Sequential.forward

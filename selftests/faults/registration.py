@@ -346,10 +346,11 @@ def a_name_once_not_persistent_never_is_again(patch):
 
 @fault("registration/name-must-be-a-string")
 def a_name_that_is_no_string_is_made_one(patch):
-    def wrong(original, self, kind, name):
-        original(self, kind, str(name).replace(".", ""))
+    def wrong(original, self, name, *args, **kwargs):
+        original(self, name if isinstance(name, str) else str(name).replace(".", ""), *args, **kwargs)
 
-    instead(patch, Registry, "_check_name", wrong)
+    for method in ("register_parameter", "register_buffer", "add_module"):
+        instead(patch, Registry, method, wrong)
 
 
 @fault("registration/empty-and-dotted-names-are-refused", "registration/assigned-parameter-names-are-checked")

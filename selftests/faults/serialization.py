@@ -54,6 +54,14 @@ def an_unrestricted_load_sorts_the_keys(patch):
     )
 
 
+@fault("serialization/tensor-of-any-dtype")
+def half_tensors_load_as_single(patch):
+    def wide(tensor):
+        return tensor.float() if tensor.dtype.name == "float16" else tensor
+
+    patch_loads(patch, lambda thing: {key: wide(tensor) for key, tensor in thing.items()})
+
+
 @fault("serialization/python-objects-with-tensors", "checkpoints/epoch-and-loss-beside-the-state")
 def tuples_load_as_lists(patch):
     def lists(thing):

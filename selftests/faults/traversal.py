@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from conformance.reference import Module
+from conformance.reference import Module, ModuleDict, ModuleList, Sequential
 from conformance.reference.registry import join
 from selftests.faults import fault
 
+CONTAINERS = (ModuleDict, ModuleList, Sequential)
 named_modules = Module.named_modules
 named_parameters = Module.named_parameters
 named_buffers = Module.named_buffers
@@ -22,6 +23,19 @@ def traversal_is_breadth_first(patch):
     def wrong(self, memo=None, prefix="", remove_duplicate=True):
         found = list(named_modules(self, memo, prefix, remove_duplicate))
         return iter(sorted(found, key=lambda pair: pair[0].count("."), reverse=True))
+
+    patch.setattr(Module, "named_modules", wrong)
+
+
+@fault("traversal/empty-containers-are-visited")
+def traversal_passes_over_containers_that_are_empty(patch):
+    def wrong(self, memo=None, prefix="", remove_duplicate=True):
+        found = named_modules(self, memo, prefix, remove_duplicate)
+        return (
+            (name, module)
+            for name, module in found
+            if module is self or not isinstance(module, CONTAINERS) or len(module)
+        )
 
     patch.setattr(Module, "named_modules", wrong)
 

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.implementation import Implementation
 from conformance.model import Rows
-from conformance.model.files import mapped
+from conformance.model.files import leaves
 
 
 def flat(rows: Rows) -> list[float]:
@@ -24,25 +24,29 @@ def approximately(rows: Rows) -> Any:
 
 def outcome(implementation: Implementation, output: Any) -> list[Any]:
     """What a call returned: of each tensor in it the shape, the dtype and the numbers, equal but for rounding."""
-    found: list[Any] = []
-    mapped(output, found.append)
-    readings = [implementation.read(value) for value in found if implementation.is_tensor(value)]
+    readings = [implementation.read(value) for value in tensors(implementation, output)]
     return [(shape, dtype, Nearly(numbers)) for shape, dtype, numbers in readings]
 
 
-class Nearly(tuple[Any, ...]):
-    """Numbers that equal others but for rounding."""
+def tensors(implementation: Implementation, output: Any) -> list[Any]:
+    """The tensors in what a call returned, in order."""
+    return [value for value in leaves(output) if implementation.is_tensor(value)]
+
+
+class Nearly(tuple):  # type: ignore[type-arg]
+    """Numbers that equal others but for rounding; what is no number equals itself."""
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __eq__(self, other: object) -> bool:
-        return tuple(self) == pytest.approx(tuple(other), rel=1e-4, abs=1e-6, nan_ok=True)  # type: ignore[arg-type]
+    def __eq__(self, other: Any) -> bool:
+        return len(self) == len(other) and all(
+            one == two or one != one and two != two or abs(one - two) <= 1e-6 + 1e-4 * abs(two)
+            for one, two in zip(self, other)
+        )
 
 
 def differentiate(implementation: Implementation, output: Any) -> None:
     """Run the backward pass from the first tensor of the output that has one."""
-    found: list[Any] = []
-    mapped(output, found.append)
-    for value in found:
-        if implementation.is_tensor(value) and implementation.requires_grad(value):
+    for value in tensors(implementation, output):
+        if implementation.requires_grad(value):
             return implementation.backward(value)

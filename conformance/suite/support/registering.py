@@ -30,10 +30,11 @@ def put(implementation: Implementation, module: Any, kind: str, name: str, thing
 
 def registered(subject: Subject, module: Any) -> dict[str, Named]:
     """What is registered on this very module, by kind: pairs of a name and the path in the subject of what it names."""
+    # Children first: a base class may make a child of its own when it is asked for parameters.
     return {
+        "module": subject.named(module.named_children()),
         "parameter": subject.named(module.named_parameters(recurse=False)),
         "buffer": subject.named(module.named_buffers(recurse=False)),
-        "module": subject.named(module.named_children()),
     }
 
 

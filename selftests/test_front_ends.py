@@ -1,0 +1,306 @@
+"""The front ends give one verdict: pytest with an implementation, the plain calls, and one's own parametrized test."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import conformance
+from conformance import contract, deviations, implementation
+from conformance.contract import ContractError
+from conformance.front import selected
+from conformance.given import exact
+from conformance.implementation import AdapterError
+from conformance.implementations.reference import Reference
+from conformance.reference import BatchNorm1d, Buffer, Linear, Module, Parameter, Sequential, Tensor
+
+AREA = "traversal/*"
+
+
+class Shy(Module):
+    """A module system whose modules do not show their first child, and whose apply() forgets to return the module."""
+
+    def named_modules(self, *args, **kwargs):
+        return iter([pair for i, pair in enumerate(super().named_modules(*args, **kwargs)) if i != 1])
+
+    def apply(self, fn):
+        super().apply(fn)
+
+
+shy = type("ShyReference", (Reference,), {"name": "shy", "Module": Shy})()
+KNOWN = """
+["traversal/apply-children-first"]
+reason = "apply() returns nothing."
+link = "not reported that we found"
+witness = "blueprint=Module()"
+"""
+
+
+def test_pytest_and_the_plain_call_give_the_same_records(pytester, monkeypatch, tmp_path):
+    known = tmp_path / "known.toml"
+    known.write_text(KNOWN)
+    monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/selftests/")[0])
+    pytester.runpytest_subprocess(
+        *("-p", "conformance.plugin", "-p", "no:cacheprovider", "--pyargs", "conformance.suite.test_traversal"),
+        *("--implementation", "selftests.test_front_ends:shy", "--profile", "ci", "--device", "cpu"),
+        *("--deviations", str(known), "--report", "report.jsonl"),
+    )
+    lines = [json.loads(line) for line in (pytester.path / "report.jsonl").read_text().splitlines()]
+    by_pytest = {line["clause"]: line for line in lines if line["kind"] == "record" and line["device"]}
+
+    entries = deviations.read(known, contract.load())
+    by_call = {
+        record.clause: record for record in conformance.check_implementation(shy, clauses=AREA, deviations=entries)
+    }
+
+    assert list(by_pytest) == list(by_call)
+    for id, record in by_call.items():
+        for field in ("outcome", "device", "link", "witness"):
+            assert by_pytest[id][field] == getattr(record, field), (id, field)
+    outcomes = {record.outcome for record in by_call.values()}
+    assert {"passed", "failed", "deviation"} <= outcomes
+
+
+def test_patterns_select_clauses_in_the_order_of_the_suite():
+    chosen = [clause.id for clause in selected(["traversal/*", "modes/train*"])]
+    assert chosen == [c.id for c in contract.checked() if c.id.startswith(("traversal/", "modes/train"))]
+    with pytest.raises(ContractError, match="no clause matches 'nothing/\\*'"):
+        selected(["traversal/*", "nothing/*"])
+
+
+# --- modules of one's own ----------------------------------------------------------------------------------------
+
+
+class Net(Module):
+    """A good citizen: nested, tied, with both kinds of buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = Sequential(Linear(2, 3), BatchNorm1d(3))
+        self.again = self.body
+        self.scale = Parameter(Tensor([1.5]))
+        self.kept = Buffer(Tensor([1, 2], "int64"))
+        self.cache = Buffer(Tensor([0.25]), persistent=False)
+
+    def forward(self, x):
+        return self.body(x) * self.scale
+
+
+class HidesTheBias(Linear):
+    """named_parameters() leaves the bias out."""
+
+    def named_parameters(self, *args, **kwargs):
+        return (pair for pair in super().named_parameters(*args, **kwargs) if not pair[0].endswith("bias"))
+
+
+class StaysInTraining(Net):
+    """train() does not reach the children."""
+
+    def train(self, mode=True):
+        if isinstance(mode, bool):
+            self.training = mode
+            return self
+        raise ValueError("training mode is expected to be boolean")
+
+
+class ForgetsItsMode(Net):
+    """eval() returns nothing."""
+
+    def eval(self):
+        super().eval()
+
+
+class SavesLess(Net):
+    """state_dict() drops a parameter."""
+
+    def state_dict(self, *args, **kwargs):
+        state = super().state_dict(*args, **kwargs)
+        state.pop(f"{kwargs.get('prefix', '')}scale", None)
+        return state
+
+
+class LoadsAnything(Net):
+    """load_state_dict() is never strict."""
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+class SkipsHooks(Net):
+    """A call runs forward and nothing else."""
+
+    def __call__(self, *args):
+        return self.forward(*args)
+
+
+class CountsItsCalls(Net):
+    """What it computes depends on how often it was asked, which is nowhere in its state."""
+
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x) * float(self.calls)
+
+
+class KeepsItsGradients(Net):
+    """zero_grad() does nothing."""
+
+    def zero_grad(self, set_to_none=True):
+        pass
+
+
+class KeepsLearning(Net):
+    """requires_grad_() forgets what is below its children."""
+
+    def requires_grad_(self, requires_grad=True):
+        for parameter in self.parameters(recurse=False):
+            parameter.requires_grad_(requires_grad)
+        return self
+
+
+WRONG = {
+    HidesTheBias: ("traversal/named_parameters-own-then-children", "modes/requires_grad_-sets-every-parameter"),
+    StaysInTraining: ("modes/train-reaches-every-descendant", "modes/eval-is-train-false"),
+    ForgetsItsMode: ("modes/train-returns-self",),
+    SavesLess: ("state_dict/parameters-and-persistent-buffers", "behaviour/state-carries-the-computation"),
+    LoadsAnything: ("load_state_dict/strict-refuses-missing-keys", "load_state_dict/strict-refuses-unexpected-keys"),
+    SkipsHooks: ("behaviour/pre_hook-before-and-hook-after-forward",),
+    CountsItsCalls: ("behaviour/call-gives-what-forward-gives", "behaviour/looking-changes-nothing"),
+    KeepsItsGradients: ("behaviour/zero_grad-forgets-the-backward-pass",),
+    KeepsLearning: ("modes/requires_grad_-sets-every-parameter", "behaviour/frozen-module-gets-no-gradients"),
+}
+
+
+def example():
+    return Tensor([[1.0, -0.5], [0.25, 2.0]])
+
+
+def check(factory, **options):
+    return conformance.check_module(factory, implementation="reference", **options)
+
+
+def test_a_module_that_keeps_the_contract_passes_every_clause_that_makes_sense_for_it():
+    records = check(Net, example=example)
+    assert [record for record in records if record.outcome not in ("passed", "skipped")] == []
+    assert sum(record.outcome == "passed" for record in records) >= 140
+    assert len(records) == len(list(contract.checked()))
+
+
+@pytest.mark.parametrize("wrong, caught", WRONG.items(), ids=lambda each: getattr(each, "__name__", ""))
+def test_a_module_that_breaks_the_contract_is_caught_by_the_clause_that_it_breaks(wrong, caught):
+    factory = (lambda: wrong(2, 3)) if wrong is HidesTheBias else wrong
+    outcomes = {record.clause: record.outcome for record in check(factory, example=example, clauses=caught)}
+    assert outcomes == dict.fromkeys(caught, "failed")
+
+
+def test_without_an_example_the_module_is_not_called():
+    records = check(Net, clauses="behaviour/*")
+    assert {record.outcome for record in records} == {"skipped"}
+    assert {record.reason for record in records} == {"capability example: no example of an input was given for Net"}
+
+
+def test_where_the_framework_departs_itself_the_module_is_not_blamed():
+    torch = pytest.importorskip("torch")
+    records = conformance.check_module(
+        lambda: torch.nn.Linear(2, 2), clauses="serialization/pickle_protocol-by-default"
+    )
+    assert [record.outcome for record in records] == ["deviation"]
+    assert records[0].link.startswith("https://") or records[0].link == "not reported that we found"
+
+
+CHILD = Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    "factory, sentence",
+    [
+        (lambda: 3, "made a int, which is no Module"),
+        (lambda: CHILD, "two modules of the factory share 'everything'; make new ones"),
+        (lambda: Sequential(CHILD), "two modules of the factory share '0'; make new ones"),
+        (lambda sizes=[1, 2, 3, 4, 5, 6]: Linear(sizes.pop(), 2), "makes another structure each time"),
+        (lambda: Linear(200, 200), "holds more than 20000 numbers; give a smaller configuration"),
+    ],
+)
+def test_a_factory_that_cannot_be_used_is_refused_with_a_sentence(factory, sentence):
+    with pytest.raises(AdapterError, match=sentence):
+        check(factory)
+
+
+def test_a_module_that_holds_itself_cannot_be_described():
+    def knot():
+        module = Module()
+        module.child = Module()
+        module.child.parent = module
+        return module
+
+    with pytest.raises(AdapterError, match="cannot be described"):
+        check(knot)
+
+
+def test_what_is_described_is_what_the_module_holds():
+    subject = implementation.find("reference")
+    made = conformance.given.given(subject, Net)
+    held = made.described
+    assert [name for name, _ in held.members] == ["scale", "kept", "cache", "body", "again"]
+    assert repr(held.at("again")) == "Shared('body')"
+    assert held.at("kept").flat == (1, 2) and held.at("cache").persistent is False
+    built = made.build(held)
+    assert built.readings() == built.expected_readings()
+
+
+@pytest.mark.parametrize("value", [0.1, -3.7, 1e-3, 300.3, 6e4, 1e-7])
+def test_recorded_numbers_are_exact_in_every_floating_point_dtype(value):
+    torch = pytest.importorskip("torch")
+    number = exact(value)
+    assert number == pytest.approx(value, rel=2**-8, abs=2**-14)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        assert torch.tensor(number, dtype=dtype).item() == number
+
+
+# --- one's own pytest --------------------------------------------------------------------------------------------
+
+OWN = """
+import conformance
+from conformance import Case
+from selftests.test_front_ends import HidesTheBias, Net, SavesLess, example
+
+SAVED = "state_dict/parameters-and-persistent-buffers"
+
+@conformance.parametrize_with_clauses(
+    [
+        Net,
+        Case(Net, example=example, name="with_example"),
+        Case(lambda: HidesTheBias(2, 2), name="hides"),
+        Case(SavesLess, known={SAVED: "the scale is derived"}),
+        Case(Net, known={SAVED: "not so"}, name="stale"),
+    ],
+    implementation="reference",
+    clauses=[SAVED, "traversal/named_parameters-own-then-children", "behaviour/call-gives*", "module_list/*"],
+)
+def test_contract(check):
+    check()
+"""
+
+
+def test_a_parametrized_test_has_a_case_for_each_clause_that_makes_sense(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/selftests/")[0])
+    pytester.makepyfile(test_own=OWN)
+    result = pytester.runpytest_subprocess("-v", "--strict-markers", "-p", "no:cacheprovider")
+    outcomes = result.parseoutcomes()
+    assert outcomes == {"passed": 8, "failed": 2, "skipped": 4, "xfailed": 1}
+    result.stdout.fnmatch_lines_random(
+        [
+            "*::test_contract[[]with_example-behaviour/call-gives-what-forward-gives-cpu[]] PASSED*",
+            "*::test_contract[[]SavesLess-state_dict/parameters-and-persistent-buffers-cpu[]] XFAIL*",
+            "*no longer deviates: remove 'state_dict/parameters-and-persistent-buffers' from what the case is known for",
+            "*hides: AssertionError*",
+            "*traversal/named_parameters-own-then-children (required)",
+        ]
+    )
+
+
+def test_a_case_that_is_known_for_no_clause_is_refused():
+    with pytest.raises(ContractError, match="known names 'state_dict/nothing', which is no clause"):
+        check(conformance.Case(Net, known={"state_dict/nothing": "x"}))
