@@ -111,7 +111,7 @@ def test_looking_at_a_module_does_not_change_what_it_computes(implementation, de
     "behaviour/pre_hook-before-and-hook-after-forward",
     "torch.nn.Module.register_forward_hook",
     "The hook will be called every time after :func:`forward` has computed an output.",
-    needs=("example", "Module.register_forward_pre_hook", "Module.register_forward_hook"),
+    needs=("example", "Module.register_forward_pre_hook", "Module.register_forward_hook", "hooks.handle"),
 )
 @given(blueprint=TREES, rows=rows())
 def test_hooks_see_what_goes_in_and_what_comes_out(implementation, device, blueprint, rows):
