@@ -98,7 +98,7 @@ def check(session: nox.Session, name: str, version: str, python: str | Path = "p
     reports = ROOT / "reports"
     reports.mkdir(exist_ok=True)
     report = reports / f"{name}-{version}.jsonl"
-    command = ["-m", "pytest", "-n", "auto", "--implementation", name, "--profile", "ci", "--report", str(report)]
+    command = ["-m", "pytest", "-n", "auto", "--implementation", name, "--profile", "ci", f"--report={report}"]
     session.run(str(python), *command, *session.posargs, env=env, external=True)
 
 

@@ -79,7 +79,7 @@ def run(arguments: tuple[str, ...]) -> None:
     """Run the suite through pytest.
 
     What you give goes to pytest as it is, after --pyargs conformance.
-    For example: module-conformance run --implementation mypackage.adapter:implementation --report mine.jsonl -n auto
+    For example: module-conformance run --implementation mypackage.adapter:implementation --report=mine.jsonl -n auto
     """
     sys.exit(_pytest(*(() if names_the_suite(arguments) else ("conformance",)), *arguments))
 
@@ -279,7 +279,7 @@ def check(file: Path, implementation: str | None, device: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "report.jsonl"
         given = ("--implementation", implementation, "--device", device, "--deviations", str(file))
-        _pytest(*tests, *given, "--profile", "quick", "--report", str(target), "-p", "no:cacheprovider", quiet=True)
+        _pytest(*tests, *given, "--profile", "quick", f"--report={target}", "-p", "no:cacheprovider", quiet=True)
         records = [r for r in read_report(target).records if r.clause in entries and r.outcome != "untested"]
     counted: dict[str, int] = {}
     for record in records:

@@ -183,7 +183,7 @@ def _again(item: pytest.Item) -> str:
     """The command that runs this very case again."""
     path = item.path.relative_to(Path.cwd()) if item.path.is_relative_to(Path.cwd()) else item.path
     own = item.config.getoption("--deviations")
-    given = f" --deviations {own}" if own else ""
+    given = f" --deviations={own}" if own else ""
     return f"python -m pytest '{path}::{item.name}' --implementation {_name(item.config)}{given}"
 
 

@@ -43,6 +43,7 @@ def _image(dimensions: int, channels: int = 2) -> tuple[int, ...]:
 #: An argument that is a module is given as the function that makes it, since no two layers may share one.
 ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Callable[[], Any] | None]] = {
     "Linear": ((2, 3), {}, ones(2, 2)),
+    "LinearCrossEntropyLoss": ((3, 4), {}, lambda: (ones(2, 3)(), torch.tensor([0, 3]))),
     "Bilinear": ((2, 3, 4), {}, ones_twice((2, 2), (2, 3))),
     "Embedding": ((5, 3), {}, lambda: torch.tensor([[1, 2]])),
     "EmbeddingBag": ((5, 3), {}, lambda: torch.tensor([[1, 2]])),
