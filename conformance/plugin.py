@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,12 +143,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
         deviation = known_deviation(
             clause, implementation, device, pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ())
         )
-    except StaleDeviation as stale:
-        deviation, stale_because = None, str(stale)
-    else:
-        stale_because = ""
-    if stale_because:
-        pytest.fail(stale_because, pytrace=False)
+        stale = ""
+    except StaleDeviation as error:
+        deviation, stale = None, str(error)
+    if stale:
+        pytest.fail(stale, pytrace=False)
     if deviation is not None:
         witness = contract.arguments(clause, deviation.witness)
         pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
