@@ -163,6 +163,12 @@ def _refuses(kind: str, held: list[str]) -> bool:
     return (kind == "ModuleList" and "ModuleDict" in held) or (kind in ("ModuleList", "Sequential") and not held)
 
 
+def _refuses_where_tied(kind: str, held: list[str]) -> bool:
+    """The same in a tree in which something has two names: an assignment to a CellDict works out a prefix from the names
+    of the parameters, of which the second name has changed some, and may raise IndexError."""
+    return kind == "ModuleDict" or _refuses(kind, held)
+
+
 class MindSpore(Implementation):
     """The installed MindSpore."""
 
@@ -189,7 +195,8 @@ class MindSpore(Implementation):
         if not isinstance(restricted, bp.Blueprint):
             return restricted
         # Or else hardly a tree could be built. The properties that ask for names and containers do not come by here.
-        return chained(respelled(restricted, _SPELLINGS), _refuses)
+        tied = any(isinstance(member, bp.Shared) for node in restricted.nodes() for _, member in node.members)
+        return chained(respelled(restricted, _SPELLINGS), _refuses_where_tied if tied else _refuses)
 
     @property
     def version(self) -> str:
