@@ -47,7 +47,7 @@ ARGUMENTS: dict[str, tuple[tuple[Any, ...], dict[str, Any], Callable[[], Any] | 
     "Bilinear": ((2, 3, 4), {}, ones_twice((2, 2), (2, 3))),
     "Embedding": ((5, 3), {}, lambda: torch.tensor([[1, 2]])),
     "EmbeddingBag": ((5, 3), {}, lambda: torch.tensor([[1, 2]])),
-    "RNNBase": (("RNN_TANH", 2, 3), {}, ones(4, 2)),
+    "RNNBase": (("RNN_TANH", 2, 3), {}, None),
     "RNN": ((2, 3), {}, ones(4, 2)),
     "LSTM": ((2, 3), {}, ones(4, 2)),
     "GRU": ((2, 3), {}, ones(4, 2)),

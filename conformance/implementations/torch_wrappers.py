@@ -9,13 +9,9 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import fx, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-from torch.distributed.tensor import DTensor
+from torch import nn
 
 from conformance import blueprint as bp
-from conformance.implementation import Reading
 from conformance.implementations.torch import Torch
 from conformance.wrapping import Wrapping
 
@@ -76,75 +72,6 @@ class AveragedModel(TorchWrapper):
         return torch.optim.swa_utils.AveragedModel(module)
 
 
-class GraphModule(TorchWrapper):
-    """``torch.fx.GraphModule`` over the tree, with a graph that refers to all that the root registers and calls what the
-    root calls. A graph cannot refer to None: the root has no such entries. Plain attributes are set by hand."""
-
-    name = "graph_module"
-    child = None
-    lacking = {
-        **_ONCE,
-        "repr": "a GraphModule prints its code as well",
-        "tree.transient": "a GraphModule registers every buffer that it takes over as a persistent one",
-    }
-
-    def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
-        blueprint = super().restrict(blueprint)
-        kept = [(name, member) for name, member in blueprint.members if not isinstance(member, bp.Empty)]
-        return blueprint.replace(members=tuple(kept))
-
-    def wrap(self, module: Any) -> Any:
-        graph, calls = fx.Graph(), _Calls()
-        for name, _, _ in self.registered(module):
-            graph.get_attr(name)
-        if type(module).forward is not nn.Module.forward:
-            graph.output(graph.graph_copy(calls.trace(module), {}))
-        made = fx.GraphModule(module, graph)
-        for name in vars(module).keys() - vars(nn.Module()).keys():
-            setattr(made, name, vars(module)[name])
-        return made
-
-
-class _Calls(fx.Tracer):
-    """Keeps every call of a child as one call, whatever the child does."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return True
-
-
-class FullyShard(TorchWrapper):
-    """``torch.distributed.fsdp.fully_shard`` (FSDP2) on a mesh of one process: it changes the module itself, and puts a
-    DTensor in the place of every parameter."""
-
-    name = "fully_shard"
-    child = None
-    lacking = {
-        **_ONCE,
-        "repr": "the module prints under the name of a class made for it, FSDPSequential for Sequential",
-        "pickle.module": "a module changed by fully_shard is saved by its state_dict only",
-        "tree.0d": "fully_shard refuses parameters without dimensions",
-    }
-
-    def wrap(self, module: Any) -> Any:
-        _group_of_one()
-        return fully_shard(module, mesh=init_device_mesh("cpu", (1,)))
-
-    def read(self, tensor: Any) -> Reading:
-        # A shard of no elements has a shape of its own: what counts is what the DTensor says.
-        return super().read(_local(tensor))._replace(shape=tuple(tensor.shape))
-
-    def same_storage(self, one: Any, other: Any) -> bool:
-        return super().same_storage(_local(one), _local(other))
-
-    def write(self, tensor: Any, values: Any) -> None:
-        super().write(_local(tensor), values)
-
-
-def _local(tensor: Any) -> Any:
-    """What this process, the only one, holds of the tensor: all of it."""
-    return tensor.to_local() if isinstance(tensor, DTensor) else tensor
-
-
 @cache
 def _group_of_one() -> None:
     if not torch.distributed.is_initialized():
@@ -157,5 +84,3 @@ data_parallel = DataParallel()
 distributed_data_parallel = DistributedDataParallel()
 compiled = Compiled()
 averaged_model = AveragedModel()
-graph_module = GraphModule()
-fully_sharded = FullyShard()
