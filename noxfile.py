@@ -17,6 +17,7 @@ with whatever build of PyTorch is in it, and installs nothing.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +38,9 @@ class Recipe(NamedTuple):
     env: dict[str, str] = {}
 
 
-def torch(version: str, python: str, *requirements: str) -> Recipe:
-    """The recipe of one version of PyTorch."""
+def torch(version: str, newest: str, *requirements: str) -> Recipe:
+    """The recipe of one version of PyTorch: under the Python that runs nox, or the newest that the version fits."""
+    python = f"3.{min(sys.version_info.minor, int(newest.removeprefix('3.')))}"
     return Recipe(python, version, (f"torch=={version}", *requirements))
 
 
@@ -47,16 +49,16 @@ TORCH = {
     recipe.version: recipe
     for recipe in (
         torch("1.12.1", "3.10", "numpy<2"),
-        torch("1.13.1", "3.10", "numpy<2"),
-        torch("2.0.1", "3.10", "numpy<2"),
-        torch("2.1.2", "3.10", "numpy<2"),
-        torch("2.3.1", "3.10", "numpy"),
+        torch("1.13.1", "3.11", "numpy<2"),
+        torch("2.0.1", "3.11", "numpy<2"),
+        torch("2.1.2", "3.11", "numpy<2"),
+        torch("2.3.1", "3.12", "numpy"),
         torch("2.4.1", "3.12", "numpy"),
         torch("2.5.1", "3.12", "numpy"),
         torch("2.6.0", "3.12", "numpy"),
         torch("2.9.1", "3.13", "numpy"),
         torch("2.11.0", "3.13", "numpy"),
-        torch("2.13.0", "3.11", "numpy"),
+        torch("2.13.0", "3.13", "numpy"),
         torch("2.15.0", "3.13", "numpy"),
     )
 }

@@ -12,7 +12,7 @@ import pytest
 from conformance import contract, deviations, failure, profiles, script
 from conformance.check import UNDOCUMENTED, Record, StaleDeviation, differs, known_deviation, obstacle
 from conformance.contract import Clause
-from conformance.implementation import AdapterError, Implementation, find
+from conformance.implementation import AdapterError, Implementation, find, known
 from conformance.report import Run, write
 
 DEVICES = deviations.DEVICES
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--implementation",
         metavar="NAME",
-        help="what to check: torch, reference, paddle, or package.module:attribute (default: torch, or the environment "
+        help=f"what to check: {', '.join(known())}, or package.module:attribute (default: torch, or the environment "
         "variable CONFORMANCE_IMPLEMENTATION)",
     )
     group.addoption(

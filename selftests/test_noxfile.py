@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +47,17 @@ def test_there_is_a_session_for_each_version_and_implementation_and_one_for_the_
     wrappers = {f"wrapped({name})" for name in noxfile.WRAPPERS}
     assert names == {"reference", "report", *versions, *wrappers, *noxfile.OTHERS}
     assert set(OURS) == {"torch", "reference", *noxfile.WRAPPERS, *noxfile.OTHERS}
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/versions.md"])
+def test_every_session_that_a_page_tells_to_run_exists(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    told = [shlex.split(line, comments=True) for line in text.splitlines() if re.match(r"\S*nox (-s|-t) ", line)]
+    assert told
+    for command in told:
+        words = list(itertools.takewhile(lambda word: word not in ("&&", "--"), command[1:]))
+        done = nox("--list", *words)
+        assert done.returncode == 0, done.stderr
 
 
 def test_each_session_runs_under_the_python_of_its_recipe():
