@@ -10,10 +10,11 @@ from typing import Any
 import hypothesis
 import pytest
 
-from conformance import contract, deviations, failure, script
+from conformance import contract, failure, script
 from conformance.check import Record, check, verdict
 from conformance.contract import Clause, ContractError
 from conformance.deviations import Deviation
+from conformance.deviations import of as recorded
 from conformance.given import Factory, given, name_of
 from conformance.implementation import Implementation, find
 from conformance.profiles import profile
@@ -71,18 +72,21 @@ def check_implementation(
     Args:
         implementation: as ``--implementation`` takes it, or an adapter.
         clauses: shell patterns of ids.
-        deviations: what is recorded of it, as ``conformance.deviations.read`` returns it.
+        deviations: what is recorded of it, as ``conformance.deviations.read`` returns it; by default what the file beside
+            its adapter says, as with pytest.
 
     Raises:
         AdapterError: there is no such implementation.
         ContractError: no clause matches.
+        DeviationError: the file cannot be used.
     """
     subject = find(implementation) if isinstance(implementation, str) else implementation
-    known, settings = deviations or {}, _settings(profile)
+    chosen, settings = selected(clauses), _settings(profile)
+    known = recorded(subject, contract.CLAUSES) if deviations is None else deviations
     return [
         check(clause, subject, device, settings, known.get(clause.id, ()))
         for device in devices
-        for clause in selected(clauses)
+        for clause in chosen
     ]
 
 
@@ -148,7 +152,7 @@ def _checks(
         if id not in contract.CLAUSES:
             raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
     subject = given(base, case.factory, case.example, case.name)
-    inherited = deviations.of(base, contract.CLAUSES)
+    inherited = recorded(base, contract.CLAUSES)
     settings = _settings(profile)
     return [
         _Check(case, clause, subject, device, settings, tuple(inherited.get(clause.id, ())))

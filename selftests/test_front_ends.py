@@ -62,6 +62,14 @@ def test_pytest_and_the_plain_call_give_the_same_records(pytester, monkeypatch, 
     assert {"passed", "failed", "deviation"} <= outcomes
 
 
+def test_the_plain_call_knows_what_is_recorded_beside_the_adapter():
+    pytest.importorskip("torch")
+    clause = "module_list/insert-before-a-negative-index"
+    (known,) = conformance.check_implementation("torch", clauses=clause, profile="quick")
+    (asked,) = conformance.check_implementation("torch", clauses=clause, profile="quick", deviations={})
+    assert (known.outcome, asked.outcome) == ("deviation", "failed")
+
+
 def test_patterns_select_clauses_in_the_order_of_the_suite():
     chosen = [clause.id for clause in selected(["traversal/*", "modes/train*"])]
     assert chosen == [c.id for c in contract.checked() if c.id.startswith(("traversal/", "modes/train"))]
