@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +18,10 @@ import pytest
 from conformance import failure
 from conformance.blueprint import NameTaken
 from conformance.contract import Clause, Severity, arguments, drawn
-from conformance.deviations import MENDED, Deviation
+from conformance.deviations import KILLS, MENDED, Deviation
 from conformance.implementation import Absent, Implementation, find
 from conformance.profiles import profile
-from conformance.script import write
+from conformance.script import Script, call, write
 
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 
@@ -92,7 +95,8 @@ def known_deviation(
     for deviation in entries:
         if not deviation.applies(implementation.version, device):
             continue
-        if not _departs(deviation, clause, implementation, device):
+        departs = _kills if deviation.harm == KILLS else _departs
+        if not departs(deviation, clause, implementation, device):
             if deviation.inherited:
                 continue
             raise StaleDeviation(
@@ -107,6 +111,21 @@ def known_deviation(
                 )
         return deviation
     return None
+
+
+def explained(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> Script:
+    """The script of a deviation."""
+    if deviation.harm != KILLS:
+        return write(clause, implementation, device, deviation.witness)
+    text = call(clause, implementation, device, deviation.witness, f"it {KILLS} that runs it")
+    return Script(text, KILLS, "no exception")
+
+
+def _kills(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
+    """Whether the property ends the process that runs it on the witness: one of its own, that finds what this one does."""
+    text = call(clause, implementation, device, deviation.witness, "")
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.run([sys.executable, "-c", text], env=found, capture_output=True).returncode not in (0, 1)
 
 
 def _departs(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
@@ -161,16 +180,23 @@ def verdict(
     def record(outcome: str, reason: str = "", **shown: str) -> Record:
         return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
 
-    def written(given: Mapping[str, Any]) -> dict[str, str]:
-        return failure.kept(write(clause, implementation, device, dict(given))) if script else {}
+    def shown(given: Mapping[str, Any], deviation: Deviation | None = None) -> dict[str, str]:
+        if not script:
+            return {"witness": arguments(clause, given)}
+        made = (
+            explained(deviation, clause, implementation, device)
+            if deviation
+            else write(clause, implementation, device, given)
+        )
+        return {"witness": arguments(clause, given), **failure.kept(made)}
 
     drawn.clear()
     try:
         deviation = known_deviation(clause, implementation, device, entries)
         if deviation is not None:
-            witness = arguments(clause, deviation.witness)
-            shown = {"link": deviation.link, "witness": witness, **written(deviation.witness)}
-            return record("deviation", deviation.reason, **shown), None
+            return record(
+                "deviation", deviation.reason, link=deviation.link, **shown(deviation.witness, deviation)
+            ), None
         with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
             clause.test(implementation.draws)(implementation=implementation, device=device)
         return record("passed"), None
@@ -181,10 +207,11 @@ def verdict(
     except StaleDeviation as stale:
         return record("failed", str(stale)), None
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
+        found = shown(dict(drawn))
         if differs(clause, implementation):
-            return record("differs", UNDOCUMENTED), error
-        shown = {"witness": arguments(clause, drawn), **written(drawn)}
-        return record("failed", f"{type(error).__name__}: {error}", **shown), error
+            return record("differs", UNDOCUMENTED, **found), error
+        reason = failure.reason(error, found.get("observed", ""), found.get("expected", ""))
+        return record("failed", reason, **found), error
 
 
 @contextlib.contextmanager

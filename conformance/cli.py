@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -89,7 +89,7 @@ def _pytest(*arguments: str, quiet: bool = False) -> int:
     shown = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT} if quiet else {}
     command = [sys.executable, "-m", "pytest", "--pyargs", *arguments]
     done = subprocess.run(command, text=True, **shown)  # type: ignore[call-overload]
-    if quiet and done.returncode not in (0, 1):
+    if quiet and done.returncode not in (0, 1, 5):  # 5: nothing was asked, as the report then says
         raise Unusable(f"pytest ended with status {done.returncode}:\n{done.stdout.strip()}")
     return done.returncode
 
@@ -112,7 +112,7 @@ def _read(files: Iterable[Path], anyway: bool) -> list[tuple[Path, Report]]:
 def compare(reports: tuple[Path, ...], as_markdown: bool, anyway: bool) -> None:
     """Say what changed from each report to the next.
 
-    The exit status is 1 if a clause newly fails or newly deviates.
+    The exit status is 1 if a clause newly fails, newly deviates, or is no longer asked for want of a capability.
     """
     if len(reports) < 2:
         raise Unusable("one report compares with nothing: give two or more")
@@ -160,7 +160,7 @@ def report(reports: tuple[Path, ...], html: Path | None, badge_file: Path | None
     if badge_file and len(read) > 1:
         raise Unusable(f"--badge {badge_file}: a badge speaks of one report, give one")
     if html:
-        _write(html, page([(file.stem, each) for file, each in read], list(contract.load())))
+        _write(html, page(list(zip(_names(reports), (each for _, each in read))), list(contract.load())))
     if badge_file:
         _write(badge_file, json.dumps(badge(read[0][1]), indent=2) + "\n")
     if not html and not badge_file:
@@ -168,7 +168,18 @@ def report(reports: tuple[Path, ...], html: Path | None, badge_file: Path | None
             for device in each.header.devices:
                 found = each.counts(device)
                 counts = ", ".join(f"{found[outcome]} {outcome}" for outcome in OUTCOMES if found[outcome])
-                click.echo(one_line(f"{each.name} [{device}]: {len(each.about)} clauses: {counts}"))
+                click.echo(
+                    one_line(f"{each.name} [{device}]: {each.selected} of {each.header.checked} clauses: {counts}")
+                )
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """What tells the files apart: their names or, where two have the same, their paths."""
+    for file in files:
+        if sum(file.resolve() == other.resolve() for other in files) > 1:
+            raise Unusable(f"report {file} is given twice: give each once")
+    stems = [file.stem for file in files]
+    return [str(file) if stems.count(file.stem) > 1 else file.stem for file in files]
 
 
 def _write(path: Path, text: str) -> None:
@@ -288,7 +299,7 @@ def check(file: Path, implementation: str | None, device: str) -> None:
         )
         counted[word] = counted.get(word, 0) + 1
         if record.outcome == "failed":
-            click.echo(one_line(f"{record.clause}: {record.reason.removeprefix('Failed: ')}"))
+            click.echo(one_line(f"{record.clause}: {record.reason}"))
     for word, count in counted.items():
         click.echo(f"{count} of {len(records)} {word}")
     sys.exit("need a look" in counted)

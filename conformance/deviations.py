@@ -12,7 +12,7 @@ harm = "loses state"                                      # optional: what a use
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from conformance import blueprint as bp
+from conformance import model
 from conformance.contract import Clause
 from conformance.implementation import Implementation, find
 
@@ -32,10 +33,26 @@ else:
 #: The devices a run may ask for.
 DEVICES = ("cpu", "cuda")
 
+
+def devices(asked: str | Iterable[str] | None) -> tuple[str, ...]:
+    """The devices asked for, each once; all where none is named.
+
+    Raises:
+        ValueError: the suite knows no such device.
+    """
+    names = dict.fromkeys((asked,) if isinstance(asked, str) else asked or DEVICES)
+    for name in names:
+        if name not in DEVICES:
+            raise ValueError(f"unknown device {name!r}: give one of {', '.join(DEVICES)}")
+    return tuple(names)
+
+
 FIELDS = {"reason", "link", "versions", "devices", "witness", "harm"}
 
+#: The worst that can happen, also the reason of a case whose process is gone: its witness runs in a process of its own.
+KILLS = "kills the process"
 #: What a departure may do to a user's data with no error to warn of it, worst first.
-HARMS = ("kills the process", "loses state", "corrupts state", "changes results")
+HARMS = (KILLS, "loses state", "corrupts state", "changes results")
 
 
 #: How the failure of an entry begins whose witness no longer deviates.
@@ -103,7 +120,7 @@ def read(path: Path, clauses: Mapping[str, Clause]) -> dict[str, list[Deviation]
         raise DeviationError(f"deviation file {path} is no TOML: {error}") from error
     entries: dict[str, list[Deviation]] = {}
     for id, content in table.items():
-        for entry in content if isinstance(content, list) else [content]:
+        for entry in content if isinstance(content, list) and content else [content]:
             entries.setdefault(id, []).append(_entry(f"deviation file {path}, [{id}]", id, entry, clauses))
     return entries
 
@@ -117,29 +134,47 @@ def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> De
     unknown = sorted(set(entry) - FIELDS)
     if unknown:
         raise DeviationError(f"{where}: unknown field {unknown[0]!r}; expected {', '.join(sorted(FIELDS))}")
+    for field in ("reason", "link", "versions", "witness", "harm"):
+        if not isinstance(entry.get(field, ""), str):
+            raise DeviationError(f"{where}: {field} = {entry[field]!r} is no text; put it in quotation marks")
     for field in ("reason", "link"):
-        if not str(entry.get(field, "")).strip():
+        if not entry.get(field, "").strip():
             raise DeviationError(f"{where}: the {field} is missing; say it in one sentence")
-    try:
-        versions = SpecifierSet(str(entry.get("versions", "")))
-    except InvalidSpecifier as error:
-        raise DeviationError(
-            f"{where}: versions = {entry['versions']!r} is no version specifier such as '>=2.0'"
-        ) from error
+    versions, devices = conditions(where, entry)
     try:
         witness = bp.parse_arguments(entry.get("witness", ""))
+        for value in witness.values():
+            if isinstance(value, bp.Blueprint):
+                model.of(value)
     except bp.BlueprintError as error:
         raise DeviationError(f"{where}: the witness cannot be read: {error}") from error
     if set(witness) != set(clause.strategies):
         wanted = ", ".join(f"{name}=..." for name in clause.strategies) or "nothing"
         raise DeviationError(f"{where}: the witness must give the property's arguments: {wanted}")
-    devices = entry.get("devices", [])
-    if not isinstance(devices, list) or not set(devices) <= set(DEVICES):
-        raise DeviationError(f"{where}: devices must be a list of some of {', '.join(DEVICES)}")
     harm = entry.get("harm", "")
     if harm and harm not in HARMS:
         raise DeviationError(f"{where}: harm = {harm!r} is unknown; give one of {', '.join(HARMS)}, or leave it out")
-    return Deviation(id, entry["reason"], entry["link"], versions, tuple(devices), witness, harm)
+    return Deviation(id, entry["reason"], entry["link"], versions, devices, witness, harm)
+
+
+def conditions(where: str, entry: Mapping[str, Any]) -> tuple[SpecifierSet, tuple[str, ...]]:
+    """Of which versions and devices an entry speaks.
+
+    Raises:
+        DeviationError: it does not say so in a way that can be understood.
+    """
+    text, devices = str(entry.get("versions", "")), entry.get("devices", [])
+    try:
+        versions = SpecifierSet(text)
+    except InvalidSpecifier as error:
+        raise DeviationError(f"{where}: versions = {text!r} is no version specifier such as '>=2.0'") from error
+    if "+" in text:
+        raise DeviationError(
+            f"{where}: versions = {text!r} names a build, but an entry speaks of releases; leave out +..."
+        )
+    if not isinstance(devices, list) or not all(device in DEVICES for device in devices):
+        raise DeviationError(f"{where}: devices must be a list of some of {', '.join(DEVICES)}")
+    return versions, tuple(devices)
 
 
 def _near(id: str, clauses: Mapping[str, Clause]) -> str:

@@ -1,8 +1,7 @@
 """The pytest entry point: it loads the plugin for a run that asks for the suite, and leaves every other run alone.
 
-A run asks by naming the installed suite (``--pyargs conformance``), an implementation (``--implementation NAME``), or the
-plugin (``-p conformance.plugin``). Anything else must not notice that the package is installed: no option, no marker, no
-Hypothesis profile, no import of the suite.
+A run asks by naming the installed suite (``--pyargs conformance``) or the plugin (``-p conformance.plugin``). Anything else
+must not notice that the package is installed: no option, no marker, no Hypothesis profile, no import of the suite.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ _TAKES_A_VALUE = ("-c", "-k", "-m", "-o", "-p", "-W")
 
 def asked(arguments: tuple[str, ...]) -> bool:
     """Whether these command line arguments ask for the conformance suite."""
-    if any(argument.partition("=")[0] == "--implementation" for argument in arguments):
-        return True
     return "--pyargs" in arguments and names_the_suite(arguments)
 
 

@@ -37,6 +37,18 @@ def explain(clause: Clause, shown: Script, given: Mapping[str, Any], again: str 
     return "\n".join(parts)
 
 
+def reason(error: BaseException, observed: str, expected: str) -> str:
+    """A failure in one line: both sides where a comparison showed it, else what was raised."""
+    if observed and expected:
+        return f"observed {_short(observed)}, expected {_short(expected)}"
+    return f"{type(error).__name__}: {_short(str(error))}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 2 * WIDTH else f"{line[: 2 * WIDTH - 3]}..."
+
+
 def beside(observed: str, expected: str) -> str:
     """What was observed above what was expected; marked where they differ, if they are long."""
     if max(map(len, (observed, expected))) <= WIDTH and "\n" not in observed + expected:

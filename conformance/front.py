@@ -14,6 +14,7 @@ from conformance import contract, failure, script
 from conformance.check import Record, check, verdict
 from conformance.contract import Clause, ContractError
 from conformance.deviations import Deviation
+from conformance.deviations import devices as known_devices
 from conformance.deviations import of as recorded
 from conformance.given import Factory, given, name_of
 from conformance.implementation import Implementation, find
@@ -63,7 +64,7 @@ def check_implementation(
     implementation: str | Implementation,
     *,
     clauses: str | Iterable[str] = "*",
-    devices: Iterable[str] = ("cpu",),
+    devices: str | Iterable[str] = "cpu",
     profile: str = "ci",
     deviations: Mapping[str, Iterable[Deviation]] | None = None,
 ) -> list[Record]:
@@ -72,6 +73,7 @@ def check_implementation(
     Args:
         implementation: as ``--implementation`` takes it, or an adapter.
         clauses: shell patterns of ids.
+        devices: of "cpu" and "cuda".
         deviations: what is recorded of it, as ``conformance.deviations.read`` returns it; by default what the file beside
             its adapter says, as with pytest.
 
@@ -79,13 +81,14 @@ def check_implementation(
         AdapterError: there is no such implementation.
         ContractError: no clause matches.
         DeviationError: the file cannot be used.
+        ValueError: there is no such device or profile.
     """
     subject = find(implementation) if isinstance(implementation, str) else implementation
     chosen, settings = selected(clauses), _settings(profile)
     known = recorded(subject, contract.CLAUSES) if deviations is None else deviations
     return [
-        check(clause, subject, device, settings, known.get(clause.id, ()))
-        for device in devices
+        check(clause, subject, device, settings, known.get(clause.id, ()), script=True)
+        for device in known_devices(devices)
         for clause in chosen
     ]
 
@@ -96,7 +99,7 @@ def check_module(
     example: Callable[[], Any] | None = None,
     implementation: str | Implementation = "torch",
     clauses: str | Iterable[str] = "*",
-    devices: Iterable[str] = ("cpu",),
+    devices: str | Iterable[str] = "cpu",
     profile: str = "quick",
 ) -> list[Record]:
     """Check a module of one's own against every clause that makes sense for it: a record for each clause and device.
@@ -110,10 +113,12 @@ def check_module(
         example: returns a tensor or a tuple of positional arguments for a call of the module.
         implementation: the framework whose base class the module extends.
         clauses: shell patterns of ids.
+        devices: of "cpu" and "cuda".
 
     Raises:
-        AdapterError: the factory makes no module of that framework, or one that cannot be described.
+        AdapterError: the factory makes no module of that framework, or one that cannot be described or called.
         ContractError: no clause matches, or ``known`` names a clause that does not exist.
+        ValueError: there is no such device or profile.
     """
     case = factory if isinstance(factory, Case) else Case(factory, example)
     checks = _checks(case, implementation, clauses, devices, profile)
@@ -125,7 +130,7 @@ def parametrize_with_clauses(
     *,
     implementation: str | Implementation = "torch",
     clauses: str | Iterable[str] = "*",
-    devices: Iterable[str] = ("cpu",),
+    devices: str | Iterable[str] = "cpu",
     profile: str = "quick",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a pytest test of every clause for every factory; clauses that make no sense for the module are left out.
@@ -144,7 +149,11 @@ def parametrize_with_clauses(
 
 
 def _checks(
-    case: Case, implementation: str | Implementation, clauses: str | Iterable[str], devices: Iterable[str], profile: str
+    case: Case,
+    implementation: str | Implementation,
+    clauses: str | Iterable[str],
+    devices: str | Iterable[str],
+    profile: str,
 ) -> list[_Check]:
     base = find(implementation) if isinstance(implementation, str) else implementation
     chosen = selected(clauses)
@@ -156,7 +165,7 @@ def _checks(
     settings = _settings(profile)
     return [
         _Check(case, clause, subject, device, settings, tuple(inherited.get(clause.id, ())))
-        for device in devices
+        for device in known_devices(devices)
         for clause in chosen
     ]
 
@@ -175,7 +184,7 @@ class _Check:
 
     def judged(self) -> tuple[Record, BaseException | None]:
         """The verdict. A failure is excused where the author knows of it, or where the framework itself departs."""
-        record, error = verdict(self.clause, self.subject, self.device, self.settings)
+        record, error = verdict(self.clause, self.subject, self.device, self.settings, script=True)
         known = self.case.known.get(self.clause.id)
         if known is not None and record.outcome == "passed":
             reason = f"no longer deviates: remove {self.clause.id!r} from what the case is known for"

@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 from conformance import blueprint as bp
 from conformance import model
 from conformance.implementation import AdapterError, Implementation, Subject
+from conformance.model.files import leaves
 from strategies import never_draws
 
 Factory = Callable[[], Any]
 #: The most elements that a module may hold: every one of them is compared as a Python number.
 LARGEST = 20_000
+#: How often a module is called to see whether it returns the same each time.
+CALLS = 5
 
 
 def given(
@@ -37,7 +40,7 @@ def given(
 
     Raises:
         AdapterError: the factory returns no module of the framework, a module of another structure each time, or one
-            that is too large or cannot be described.
+            that is too large, cannot be described, or cannot be called with the example.
     """
     kind = type("Given", (Given, type(implementation)), {})
     made: Given = object.__new__(kind)
@@ -52,6 +55,8 @@ def given(
     for path, thing in made.objects(second):
         if id(thing) in own:
             raise AdapterError(f"{made.name}: two modules of the factory share {path or 'everything'!r}; make new ones")
+    if example is not None:
+        made.__dict__["results"] = made.called(first)
     return made
 
 
@@ -78,6 +83,8 @@ class Given(Implementation):
     factory: Factory
     call_with: Callable[[], Any] | None
     described: bp.Blueprint
+    #: What some calls with the example returned in evaluation mode: one thing only, unless the module draws or counts.
+    results: frozenset[str]
 
     #: A class is held to what is documented, not to what PyTorch happens to do.
     held_to_observed = False  # type: ignore[assignment]
@@ -92,6 +99,8 @@ class Given(Implementation):
             return f"{self.name} prints as its author likes"
         if capability == "example" and self.call_with is None:
             return f"no example of an input was given for {self.name}"
+        if capability == "example.repeatable" and self.call_with is not None and len(self.results) > 1:
+            return f"{self.name} does not return the same each time that it is called"
         return super().lacks(capability)
 
     def declines(self, strategies: Mapping[str, Any]) -> str | None:
@@ -115,6 +124,17 @@ class Given(Implementation):
         if not isinstance(module, self.Module):
             raise AdapterError(f"{self.name} made a {type(module).__name__}, which is no {self.Module.__name__}")
         return module
+
+    def called(self, module: Any) -> frozenset[str]:
+        """The different results of a few calls in evaluation mode."""
+        module.eval()
+        try:
+            outputs = [leaves(module(*self.example(None, "cpu"))) for _ in range(CALLS)]
+        except Exception as error:
+            raise AdapterError(
+                f"{self.name} cannot be called with the example: {type(error).__name__}: {error}"
+            ) from error
+        return frozenset(str([self.read(each) for each in values if self.is_tensor(each)]) for values in outputs)
 
     def objects(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         """(path, object) of everything that is registered in the tree, and of the module itself."""

@@ -68,6 +68,7 @@ SEMANTIC = {
     "construction": "the suite may make modules of its own from the implementation's classes",
     "computation": "the modules compute what the layers of that name are documented to compute",
     "example": "there is an input with which the modules can be called",
+    "example.repeatable": "in evaluation mode a module returns the same each time that it is called with that input",
 }
 
 
@@ -668,7 +669,10 @@ def find(name: str) -> Implementation:
     if found is None:
         raise AdapterError(f"implementation {name!r}: the module {module_name} has no attribute {attribute!r}")
     if isinstance(found, type) and issubclass(found, Implementation):
-        found = found()
+        try:
+            found = found()
+        except Exception as error:
+            raise AdapterError(f"implementation {name!r} cannot be made: {type(error).__name__}: {error}") from error
     if not isinstance(found, Implementation):
         raise AdapterError(
             f"implementation {name!r} is a {type(found).__name__}: expected an instance of "
@@ -687,6 +691,13 @@ def _check(name: str, found: Implementation) -> None:
     missing = [each for each in REQUIRED if getattr(type(found), each) is getattr(Implementation, each)]
     if missing:
         raise AdapterError(f"implementation {name!r} does not implement {', '.join(missing)}: its adapter must")
+    for what, ask in {"version": lambda: found.version, "devices": lambda: found.unavailable("cpu")}.items():
+        try:
+            ask()
+        except Exception as error:
+            raise AdapterError(
+                f"implementation {name!r} cannot say its {what}: {type(error).__name__}: {error}; mend the adapter"
+            ) from error
     if found.contract_version is not None:
         try:
             Version(found.contract_version)

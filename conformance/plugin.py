@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from conformance import contract, deviations, failure, profiles, script
-from conformance.check import UNDOCUMENTED, Record, StaleDeviation, differs, known_deviation, obstacle
+from conformance.check import UNDOCUMENTED, Record, StaleDeviation, differs, explained, known_deviation, obstacle
 from conformance.contract import Clause
 from conformance.implementation import AdapterError, Implementation, find, known
 from conformance.report import Run, write
 
-DEVICES = deviations.DEVICES
 #: What a report tells of a failure or deviation besides its reason; each travels as a user property of that name.
 SHOWN = ("link", "witness", "observed", "expected", "script")
-#: The reason of a case in which the implementation took its process with it; the worker is replaced, the run goes on.
-KILLED = "kills the process"
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
 DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
@@ -50,30 +50,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Find the implementation, load the clauses and the deviation file; bad input ends the run with one sentence."""
     profile = config.getoption("--profile")
-    if profile not in profiles.EXAMPLES:
-        raise pytest.UsageError(f"unknown profile {profile!r}: give one of {', '.join(profiles.EXAMPLES)}")
-    profiles.use(profile)
     try:
+        profiles.use(profile)
+        devices = deviations.devices(config.getoption("--device"))
         implementation = find(_name(config))
         clauses = contract.load()
         own = config.getoption("--deviations")
         config.stash[DEVIATIONS] = (
-            deviations.read(Path(own), clauses) if own else deviations.of(implementation, clauses)
+            deviations.of(implementation, clauses) if own is None else deviations.read(Path(own), clauses)
         )
-    except (AdapterError, contract.ContractError, deviations.DeviationError) as error:
+        run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), devices, clauses)
+    except (AdapterError, contract.ContractError, deviations.DeviationError, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
-    for device in config.getoption("--device") or ():
-        if device not in DEVICES:
-            raise pytest.UsageError(f"unknown device {device!r}: give one of {', '.join(DEVICES)}")
-    report = config.getoption("--report")
-    if report and not Path(report).absolute().parent.is_dir():
-        raise pytest.UsageError(f"--report {report}: the folder {Path(report).absolute().parent} does not exist")
-    if report and Path(report).is_dir():
-        raise pytest.UsageError(f"--report {report} is a folder: name a file in it")
-    if report and not os.access(Path(report).absolute().parent, os.W_OK):
-        raise pytest.UsageError(f"--report {report}: no file can be written into that folder")
     config.stash[SUBJECT] = implementation
-    run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), _devices(config), clauses)
+    if (report := config.getoption("--report")) is not None:
+        _writable(report)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Collector(run), "conformance-collector")
 
@@ -83,14 +74,29 @@ def _name(config: pytest.Config) -> str:
     return config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
 
 
-def _devices(config: pytest.Config) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(config.getoption("--device") or DEVICES))
-
-
 def _seed(config: pytest.Config) -> str:
+    given = config.getoption("--hypothesis-seed", None)
     if config.getoption("--profile") == "ci":
+        if given is not None:
+            raise ValueError("the profile ci draws the same every time: --hypothesis-seed needs another profile")
         return "derandomized"
-    return str(config.getoption("--hypothesis-seed", None) or "random")
+    return "random" if given is None else str(given)
+
+
+def _writable(report: str) -> None:
+    """Refuse, before the run, a place where no report can be left after it."""
+    folder = Path(report).absolute().parent
+    if not report or Path(report).is_dir():
+        raise pytest.UsageError(f"--report={report} is no file: name one to write")
+    if not folder.is_dir():
+        raise pytest.UsageError(f"--report={report}: the folder {folder} does not exist")
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise pytest.UsageError(
+            f"--report={report}: no file can be written into that folder: {error.strerror}"
+        ) from None
 
 
 # --- what is asked ------------------------------------------------------------------------------------------------
@@ -105,7 +111,7 @@ def implementation(request: pytest.FixtureRequest) -> Implementation:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One case per clause and device: ids end in [cpu], [cuda]."""
     if hasattr(metafunc.function, "clause"):
-        metafunc.parametrize("device", _devices(metafunc.config), scope="session")
+        metafunc.parametrize("device", metafunc.config.stash[RUN].devices, scope="session")
 
 
 def _clause(item: pytest.Item) -> Clause | None:
@@ -146,12 +152,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
     except StaleDeviation as error:
         deviation, stale = None, str(error)
     if stale:
+        pyfuncitem.user_properties.append(("reason", stale))
         pytest.fail(stale, pytrace=False)
     if deviation is not None:
         witness = contract.arguments(clause, deviation.witness)
         pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
         if pyfuncitem.config.getoption("--report"):
-            shown = script.write(clause, implementation, device, deviation.witness)
+            shown = explained(deviation, clause, implementation, device)
             pyfuncitem.user_properties += failure.kept(shown).items()
         pytest.xfail(deviation.reason)
     return (yield)
@@ -173,17 +180,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
         # Nothing was drawn where a deviation's entry is at fault: the message says so.
         if set(clause.strategies) <= set(given) and (report.failed or item.config.getoption("--report")):
             shown = script.write(clause, implementation, _device(item), given)
-            report.user_properties += failure.kept(shown).items()
-            report.sections.append(("clause", failure.explain(clause, shown, given, _again(item))))
+            reason = failure.reason(call.excinfo.value, shown.observed, shown.expected)  # type: ignore[union-attr]
+            report.user_properties += [*failure.kept(shown).items(), ("reason", reason)]
+            report.sections.append(("clause", failure.explain(clause, shown, given, _again(item, clause))))
     return report
 
 
-def _again(item: pytest.Item) -> str:
+def _again(item: pytest.Item, clause: Clause) -> str:
     """The command that runs this very case again."""
-    path = item.path.relative_to(Path.cwd()) if item.path.is_relative_to(Path.cwd()) else item.path
-    own = item.config.getoption("--deviations")
-    given = f" --deviations={own}" if own else ""
-    return f"python -m pytest '{path}::{item.name}' --implementation {_name(item.config)}{given}"
+    run, own = item.config.stash[RUN], item.config.getoption("--deviations")
+    test = f"{clause.function.__module__}::{item.name}"
+    words = ["--pyargs", test, "--implementation", _name(item.config)]
+    words += [] if own is None else [f"--deviations={own}"]
+    words += ["--profile", run.profile] if run.profile != "default" else []
+    words += [f"--hypothesis-seed={run.seed}"] if run.seed.isdigit() else []
+    return shlex.join(["python", "-m", "pytest", *words])
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -201,26 +212,28 @@ class _Collector:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One record per clause and device, from the phase that decided it."""
         properties = {name: str(value) for name, value in report.user_properties}
-        if report.when == "???":  # pytest-xdist on behalf of a worker that died
+        if report.when == "???":  # pytest-xdist on behalf of a worker that died and is replaced: the run goes on
             test, _, device = report.nodeid.rpartition("::")[2].rstrip("]").partition("[")
             if test in self.tests:
-                self.run.add(Record(self.tests[test], device, "failed", KILLED))
+                self.run.add(Record(self.tests[test], device, "failed", deviations.KILLS))
             return
         if "clause" in properties and (report.when == "call" or report.outcome != "passed"):
-            outcome, reason = _outcome(report, properties.get("outcome", "skipped"))
+            outcome, reason = _outcome(report, properties)
             shown = {name: properties[name] for name in SHOWN if name in properties}
             seconds = round(report.duration, 3)
             self.run.add(Record(properties["clause"], properties["device"], outcome, reason, seconds, **shown))
 
 
-def _outcome(report: pytest.TestReport, skipped: str) -> tuple[str, str]:
+def _outcome(report: pytest.TestReport, properties: Mapping[str, str]) -> tuple[str, str]:
     if hasattr(report, "wasxfail"):
         if report.wasxfail == UNDOCUMENTED:
             return "differs", UNDOCUMENTED
         return "deviation", report.wasxfail.removeprefix("reason: ")
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        return skipped, reason.removeprefix("Skipped: ")
+        return properties.get("outcome", "skipped"), reason.removeprefix("Skipped: ")
+    if report.failed and "reason" in properties:
+        return "failed", properties["reason"]
     if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
         message = crash.message if crash else str(report.longrepr)
@@ -243,8 +256,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput"):
         return
-    run = config.stash[RUN]
-    if config.getoption("--report"):
-        write(run, Path(config.getoption("--report")))
+    run, report = config.stash[RUN], config.getoption("--report")
+    if report is not None:
+        try:
+            write(run, Path(report))
+        except OSError as error:
+            print(f"\n--report={report} could not be written: {error.strerror}", file=sys.stderr)
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
     if run.records and not run.asked() and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

@@ -25,7 +25,12 @@ def profile(name: str) -> settings:
 
     ``quick`` is a smoke in seconds, ``default`` draws anew each run, ``ci`` draws the same every time, ``thorough``
     takes 20 times the examples and keeps failures in ``.hypothesis/examples`` for the next run.
+
+    Raises:
+        ValueError: there is none of that name.
     """
+    if name not in EXAMPLES:
+        raise ValueError(f"unknown profile {name!r}: give one of {', '.join(EXAMPLES)}")
     kept = DirectoryBasedExampleDatabase(Path(".hypothesis") / "examples")
     return settings(
         max_examples=EXAMPLES[name],

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from conformance.check import Record
 from conformance.contract import Clause
-from conformance.deviations import MENDED, Deviation, DeviationError, tomllib
+from conformance.deviations import MENDED, Deviation, DeviationError, conditions, tomllib
 from conformance.report import ASKED, Report
 
 
@@ -46,13 +44,16 @@ def update(
     Raises:
         DeviationError: the file cannot be read, is no TOML, or is written in a way that cannot be added to.
     """
+    conditions("the new entries", {"versions": versions})
     made = Update(_text(path))
     wanted = _entries(path, made.text)
     for id, records in sorted(_failures(report).items()):
         version, failed = report.header.version, [record for record in records if record.outcome == "failed"]
-        present = wanted.setdefault(id, [])
-        speaking = [k for k, entry in enumerate(present) if any(_speaks_of(entry, version, r.device) for r in failed)]
-        if any(record.reason.removeprefix("Failed: ").startswith(MENDED) for record in failed):
+        present, where = wanted.setdefault(id, []), f"deviation file {path}, [{id}]"
+        speaking = [
+            k for k, entry in enumerate(present) if any(_speaks_of(where, entry, version, r.device) for r in failed)
+        ]
+        if any(record.reason.startswith(MENDED) for record in failed):
             made.mended.append(id)
             if len(failed) < len(records):
                 made.left.append(f"{id} {MENDED} on {failed[0].device} only: say on which devices it does")
@@ -97,13 +98,9 @@ def _failures(report: Report) -> dict[str, list[Record]]:
     return asked
 
 
-def _speaks_of(entry: Mapping[str, Any], version: str, device: str) -> bool:
+def _speaks_of(where: str, entry: Mapping[str, Any], version: str, device: str) -> bool:
     """Whether an entry, which may lack its reason yet, applies to the version on the device."""
-    try:
-        versions = SpecifierSet(str(entry.get("versions", "")))
-    except InvalidSpecifier as error:
-        raise DeviationError(f"versions = {entry['versions']!r} is no version specifier such as '>=2.0'") from error
-    return Deviation("", "", "", versions, tuple(entry.get("devices", ())), {}).applies(version, device)
+    return Deviation("", "", "", *conditions(where, entry), {}).applies(version, device)
 
 
 def _entry(failed: list[Record], asked: list[Record], versions: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from conformance.contract import Severity
 from conformance.profiles import EXAMPLES
 from conformance.report import OUTCOMES, About, Header, Report
 
-HEADER = Header("0.1.0", "torch", "2.13.0", "3.11", "Linux", "default", "random", ("cpu",))
+HEADER = Header("0.1.0", "torch", "2.13.0", "3.11", "Linux", "default", "random", ("cpu",), 1)
 
 
 def make(outcomes: dict[str, str], device: str = "cpu", **header) -> Report:
@@ -25,7 +25,8 @@ def make(outcomes: dict[str, str], device: str = "cpu", **header) -> Report:
     about = {
         clause: About("required", f"The promise of {clause}.", "https://docs.pytorch.org/x") for clause in outcomes
     }
-    return Report(replace(HEADER, devices=(device,), **header), tuple(records), about)
+    header = {"devices": (device,), "checked": sum(bool(record.device) for record in records)} | header
+    return Report(replace(HEADER, **header), tuple(records), about)
 
 
 def text(report: Report) -> str:
@@ -61,7 +62,9 @@ def reports(draw: st.DrawFn) -> Report:
             records.append(Record(clause, device, outcome, draw(TEXTS), seconds, *(draw(TEXTS) for _ in range(5))))
     profile = draw(st.sampled_from(sorted(EXAMPLES)))
     return Report(
-        Header(**header, profile=profile, devices=tuple(devices)), tuple(records), dict(sorted(about.items()))
+        Header(**header, profile=profile, devices=tuple(devices), checked=len(about)),
+        tuple(records),
+        dict(sorted(about.items())),
     )
 
 
@@ -71,7 +74,7 @@ def hostile() -> Report:
         "</script></pre><script>window.attacked = 1</script><img src=x onerror='window.attacked = 2'>"
         "\"'><svg onload=window.attacked=3>\u2028\u2029<!--<script>{{ 7 * 7 }}${window.attacked = 4}"
     )
-    header = Header(attack, attack, attack, attack, attack, "default", attack, ("cpu", attack))
+    header = Header(attack, attack, attack, attack, attack, "default", attack, ("cpu", attack), 1)
     texts = (attack, "javascript:window.attacked=5", attack, attack, attack, attack)
     records = tuple(
         Record("area/clause-a", device, "failed", texts[0], 1.0, *texts[1:]) for device in sorted(header.devices)

@@ -40,8 +40,8 @@ def call(tmp_path, monkeypatch):
     [
         ({}, 0),
         ({OTHER: "passed"}, 0),
-        ({OTHER: "skipped"}, 0),
-        ({CLAUSE: "skipped"}, 0),
+        ({OTHER: "skipped"}, 1),
+        ({CLAUSE: "skipped"}, 1),
         ({CLAUSE: "failed"}, 1),
         ({CLAUSE: "deviation"}, 1),
         ({OTHER: "failed"}, 1),
@@ -117,7 +117,7 @@ def test_report_writes_a_page_and_a_badge(call, tmp_path):
     page = (tmp_path / "out.html").read_text(encoding="utf-8")
     assert "modules-each-once" in page and "http-equiv" in page
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.jsonl", "out.html", "out.json"]
-    assert call("report", file).output == "torch 2.13.0 [cpu]: 3 clauses: 1 passed, 1 deviation, 1 untested\n"
+    assert call("report", file).output == "torch 2.13.0 [cpu]: 2 of 2 clauses: 1 passed, 1 deviation, 1 untested\n"
 
 
 def test_report_refuses_what_it_cannot_show(call, tmp_path):
@@ -237,7 +237,7 @@ def test_an_entry_names_the_devices_on_which_the_clause_fails(tmp_path):
 
 def test_a_mended_entry_goes_only_if_that_is_asked_for(call, tmp_path):
     (tmp_path / "own.toml").write_text(FILE)
-    reason = f"Failed: {deviations.MENDED}: remove the entry"
+    reason = f"{deviations.MENDED}: remove the entry"
     written(tmp_path / "r.jsonl", with_witness(make({OTHER: "failed"}), reason=reason))
     result = call("deviations", "update", "own.toml", "--from", "r.jsonl")
     assert (
@@ -346,3 +346,22 @@ def test_without_the_extra_one_sentence_says_what_to_install(shell, library):
     done = shell("-c", program, python=())
     assert done.returncode == 1
     assert done.stderr == f"module-conformance needs {library}: install it with pip install 'module-conformance[cli]'\n"
+
+
+def test_reports_of_the_same_name_are_told_apart_and_the_same_file_is_refused(call, tmp_path):
+    files = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        files.append(written(tmp_path / folder / "torch.jsonl", make(OUTCOMES)))
+    assert call("report", *files, "--html", "page.html").exit_code == 0
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert all(f"2.13.0 {file}" in text for file in files)
+    result = call("report", files[0], files[0], "--html", "page.html")
+    assert result.exit_code == 2 and "is given twice: give each once" in result.output
+
+
+def test_update_refuses_versions_that_no_entry_may_have(call, tmp_path):
+    report = written(tmp_path / "r.jsonl", make({**OUTCOMES, OTHER: "failed"}))
+    result = call("deviations", "update", "own.toml", "--from", report, "--versions", "foo")
+    assert result.exit_code == 2 and "versions = 'foo' is no version specifier" in result.output
+    assert not (tmp_path / "own.toml").exists()

@@ -194,6 +194,7 @@ def test_the_matrix_shows_every_outcome_and_counts_them_on_top(show):
     counts = [[cell.text for cell in css(row, "td:not(.promise)")] for row in css(browser, "#summary tr")]
     names = [row.text for row in css(browser, "#summary th")]
     assert dict(zip([name.split()[-1] for name in names[1:]], counts[1:])) == {
+        "asked": ["2", "3", "2"],
         "passed": ["1", "2", "1"],
         "deviation": ["0", "1", "0"],
         "failed": ["1", "0", "0"],

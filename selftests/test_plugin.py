@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from importlib.metadata import entry_points
 
 import pytest
@@ -34,6 +36,16 @@ class Fatal(good.Module):
 implementation = Broken()
 fatal = type("DiesOften", (Reference,), {"name": "fatal", "Module": Fatal})()
 number = 3
+
+class Versionless(Reference):
+    @property
+    def version(self):
+        raise RuntimeError("no version")
+
+class Unmade(Reference):
+    def __init__(self):
+        raise RuntimeError("not today")
+
 partial = type("Partial", (Reference,), {"read": Reference.__mro__[1].read})()
 future = type("Future", (Reference,), {"contract_version": "latest"})()
 """
@@ -111,7 +123,12 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
         (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
         (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
         (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
-        (("--report", "."), "reference", "--report . is a folder: name a file in it"),
+        (("--report", "."), "reference", "--report=. is no file: name one to write"),
+        (("--report=",), "reference", "--report= is no file: name one to write"),
+        (("--deviations=",), "reference", "deviation file .: Is a directory"),
+        (("--profile", "ci", "--hypothesis-seed", "7"), "reference", "--hypothesis-seed needs another profile"),
+        ((), "broken:Versionless", "cannot say its version: RuntimeError: no version; mend the adapter"),
+        ((), "broken:Unmade", "cannot be made: RuntimeError: not today"),
     ],
 )
 def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation, sentence):
@@ -142,7 +159,21 @@ def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation
         ),
         (
             f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = 2.0\nwitness = "blueprint=Module()"',
-            "no version specifier",
+            "versions = 2.0 is no text; put it in quotation marks",
+        ),
+        (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "==2.0+cpu"\nwitness = "blueprint=Module()"',
+            "names a build, but an entry speaks of releases",
+        ),
+        (f'["{CLAUSE}"]\nreason = 5\nlink = "l"', "reason = 5 is no text"),
+        ('"nope/nothing" = []', 'expected a table ["area/clause-id"], found list'),
+        (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = [["cpu"]]\nwitness = "blueprint=Module()"',
+            "devices must be a list of some of cpu, cuda",
+        ),
+        (
+            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=Module({{\'a\': Shared(\'b\')}})"',
+            "the witness cannot be read: ",
         ),
         (
             f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = ["gpu"]\nwitness = "blueprint=Module()"',
@@ -180,9 +211,8 @@ def test_a_deviation_that_no_longer_happens_fails_the_run(run, pytester):
     )
 
 
-@pytest.mark.parametrize("witness", ["blueprint='text'", "blueprint=Module({'a': Shared('b')})"])
-def test_a_witness_that_fails_on_any_implementation_shows_nothing(run, pytester, witness):
-    pytester.path.joinpath("deviations.toml").write_text(entry(witness))
+def test_a_witness_that_fails_on_any_implementation_shows_nothing(run, pytester):
+    pytester.path.joinpath("deviations.toml").write_text(entry("blueprint='text'"))
     result = run("--deviations", "deviations.toml", "--device", "cpu", implementation="broken:implementation")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"the witness of [[]{CLAUSE}] shows nothing: *"])
@@ -314,8 +344,8 @@ def test_a_foreign_run_with_strict_markers_and_options_of_the_same_name_is_unhar
         (("-q", "conformance.suite.test_modes", "--pyargs"), True),
         (("conformance",), False),
         (("-k", "conformance", "--pyargs", "other"), False),
-        (("--implementation=torch",), True),
-        (("--implementation", "x:y"), True),
+        (("--implementation=rust",), False),
+        (("--implementation", "x:y", "--pyargs", "conformance.suite.test_modes::test_a[cpu]"), True),
         (("tests/conformance", "-n", "2"), False),
         (("-k", "conformance_of_mine"), False),
         ((), False),
@@ -336,3 +366,31 @@ def test_a_process_that_dies_is_a_failure_of_its_clause_and_ends_nothing_else(ru
     outcomes = {r["clause"]: (r["outcome"], r["reason"]) for r in records if r["kind"] == "record" and r["device"]}
     assert outcomes[CLAUSE] == ("failed", "kills the process")
     assert outcomes["traversal/named_children-immediate-in-order"] == ("passed", "")
+
+
+FATAL = f"""
+["{CLAUSE}"]
+reason = "modules() aborts."
+link = "not reported that we found"
+witness = "{{witness}}"
+harm = "kills the process"
+"""
+
+
+def test_a_witness_that_kills_runs_in_a_process_of_its_own(run, pytester):
+    (pytester.path / "deviations.toml").write_text(FATAL.format(witness=WITNESS))
+    given = ("--deviations=deviations.toml", "--device", "cpu", "--report=report.jsonl")
+    result = run(*given, implementation="broken:fatal")
+    result.assert_outcomes(xfailed=1)
+    (record,) = [
+        r for r in map(json.loads, (pytester.path / "report.jsonl").read_text().splitlines()) if r.get("device")
+    ]
+    assert (record["outcome"], record["observed"]) == ("deviation", "kills the process")
+    assert subprocess.run([sys.executable, "-c", record["script"]], capture_output=True).returncode not in (0, 1)
+
+
+def test_a_witness_that_no_longer_kills_is_stale(run, pytester):
+    (pytester.path / "deviations.toml").write_text(FATAL.format(witness=WITNESS))
+    result = run("--deviations=deviations.toml", "--device", "cpu", implementation="broken:implementation")
+    result.stdout.fnmatch_lines(["*no longer deviates: remove the entry*"])
+    result.assert_outcomes(failed=1)

@@ -43,6 +43,7 @@ class Header:
     profile: str
     seed: str
     devices: tuple[str, ...]
+    checked: int  # how many clauses the suite has a property for
 
 
 class About(NamedTuple):
@@ -65,6 +66,17 @@ class Report:
     def name(self) -> str:
         """Implementation and version."""
         return f"{self.header.implementation} {self.header.version}"
+
+    @property
+    def selected(self) -> int:
+        """How many of the clauses that the suite checks the run has a record of."""
+        return len({record.clause for record in self.records if record.device})
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices that were there: on others nothing was run."""
+        there = {record.device for record in self.records if record.outcome != "not run"}
+        return tuple(device for device in self.header.devices if device in there)
 
     def on(self, device: str) -> dict[str, Record]:
         """The records of that device by clause, those of untested clauses included."""
@@ -124,6 +136,11 @@ class Run:
         if key not in self.records or self.records[key].outcome != "failed":
             self.records[key] = _readable(record)
 
+    @property
+    def checked(self) -> int:
+        """How many clauses the suite has a property for."""
+        return sum(clause.function is not None for clause in self.clauses.values())
+
     def asked(self) -> int:
         """How many cases were really put to the implementation."""
         return sum(record.outcome in ASKED for record in self.records.values())
@@ -148,9 +165,8 @@ class Run:
         """The lines at the end of a run."""
         records = self.all_records()
         counts = Counter(record.outcome for record in records)
-        checked = sum(clause.function is not None for clause in self.clauses.values())
         seen = len({record.clause for record in self.records.values()})
-        lines = [f"{self.implementation} {self.version}: {seen} of {checked} clauses selected"]
+        lines = [f"{self.implementation} {self.version}: {seen} of {self.checked} clauses selected"]
         for device in self.devices:
             here = Counter(record.outcome for record in records if record.device == device)
             asked = sum(here[o] for o in ASKED)

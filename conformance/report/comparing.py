@@ -16,14 +16,15 @@ KINDS = {
     "newly deviates": "It passed before, and departs from the clause now.",
     "newly passes": "It failed or deviated before.",
     "recorded otherwise": "It departs from the clause as before; what changed is whether that is recorded.",
-    "no longer asked": "It was asked before, and is skipped now.",
+    "no longer asked": "It was asked before, and is skipped now for want of a capability.",
+    "no longer promised": "It was asked before; the documentation of the newer version promises it no more.",
     "now asked": "It was skipped before.",
     "skipped otherwise": "It was not asked before either, for another reason.",
     "disappeared": "There is no record any more.",
     "appeared": "There was no record before.",
 }
 #: The kinds by which the second report is worse than the first.
-REGRESSIONS = ("newly fails", "newly deviates")
+REGRESSIONS = ("newly fails", "newly deviates", "no longer asked")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Comparison:
 
     @property
     def regressed(self) -> bool:
-        """Whether a clause fails or deviates that did not before."""
+        """Whether the second report is worse than the first."""
         return any(change.kind in REGRESSIONS for change in self.changes)
 
     @property
@@ -77,8 +78,10 @@ class Comparison:
         on = ", ".join(self.devices)
         said = ", ".join(f"{len(group)} {kind}" for kind, group in self.groups) or "nothing changed"
         lines = [f"{len(self.about)} clauses on {on}: {said}."]
+        if (before := self.before.header.profile) != (after := self.after.header.profile):
+            lines.append(f"The profile was {before} before and is {after} now: the longer one finds more.")
         for report in (self.before, self.after):
-            for device in report.header.devices:
+            for device in report.devices:
                 if device not in self.devices:
                     asked = sum(report.counts(device)[outcome] for outcome in ASKED)
                     lines.append(f"Not compared: {device}, which only {report.name} has ({asked} clauses asked).")
@@ -87,7 +90,7 @@ class Comparison:
 
 def compare(before: Report, after: Report) -> Comparison:
     """What changed from one report to the other."""
-    devices = tuple(device for device in before.header.devices if device in after.header.devices)
+    devices = tuple(device for device in before.devices if device in after.devices)
     shared = (*devices, "")
     old = {(record.clause, record.device): record for record in before.records if record.device in shared}
     new = {(record.clause, record.device): record for record in after.records if record.device in shared}
@@ -110,7 +113,7 @@ def _kind(before: Record | None, after: Record | None) -> str | None:
         return "newly fails"
     if before.outcome not in ASKED or after.outcome not in ASKED:
         if before.outcome in ASKED:
-            return "no longer asked"
+            return "no longer promised" if after.reason.startswith("version:") else "no longer asked"
         return "now asked" if after.outcome in ASKED else "skipped otherwise"
     if before.outcome == "passed":
         return "newly deviates"

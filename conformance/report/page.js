@@ -16,7 +16,7 @@ rows.forEach((row) => {
   row.element.dataset.row = row.i;
   [...row.outcomes].forEach((letter, j) => {
     const cell = row.element.cells[j + 1];
-    cell.ariaLabel = data.outcomes[letter];
+    cell.ariaLabel = data.looks[letter][0];
     cell.tabIndex = -1;
   });
 });
@@ -139,8 +139,7 @@ function make(tag, text, attributes = {}) {
   return element;
 }
 function mark(letter) {
-  const glyph = { p: "•", d: "D", f: "F", x: "≠", s: "–", n: "○", u: "?", o: "" }[letter];
-  return make("b", glyph, { className: letter, ariaHidden: "true" });
+  return make("b", data.looks[letter][1], { className: letter, ariaHidden: "true" });
 }
 // An address becomes a link only if it leads to a page: any other scheme stays text.
 function address(text) {
@@ -175,7 +174,7 @@ function across(row) {
     const last = data.columns[k - 1];
     const item = make("li");
     item.append(mark(row.outcomes[j]), name(data.columns[j]) + (k - 1 > j ? ` to ${[last.version, last.extra].filter(Boolean).join(" ")}` : ""),
-      make("span", data.outcomes[row.outcomes[j]], { className: "made" }));
+      make("span", data.looks[row.outcomes[j]][0], { className: "made" }));
     list.append(item);
   }
   return [make("h3", "In all columns"), list];
@@ -190,7 +189,7 @@ function open(cell) {
   shut.addEventListener("click", close);
   top.append(title, shut);
   const verdict = make("p", "", { className: "verdict" });
-  verdict.append(mark(letter), `${data.outcomes[letter]}: ${name(head)}`);
+  verdict.append(mark(letter), `${data.looks[letter][0]}: ${name(head)}`);
   parts.push(top, verdict, make("p", row.sentence, { className: "lede" }));
   if (row.docs) { const docs = make("p", "Documented at "); docs.append(address(row.docs)); parts.push(docs); }
   if (reason) parts.push(make("h3", "Reason"), make("div", reason));

@@ -156,7 +156,7 @@ def _data(rows: Sequence[str], about: dict[str, About], shown: Sequence[Column],
             if any(found):
                 cells[f"{i} {j}"] = [texts.setdefault(text, len(texts)) for text in found]
     return {
-        "outcomes": {letter: outcome for outcome, (letter, _, _) in LOOKS.items()},
+        "looks": {letter: [outcome, glyph] for outcome, (letter, glyph, _) in LOOKS.items()},
         "columns": [{**head, **asdict(column.report.header), "device": column.device, "file": column.name}
                     for column, head in zip(shown, heads)],
         "rows": [[c, *about[c], "".join(LOOKS[column.outcome(c)][0] for column in shown)] for c in rows],

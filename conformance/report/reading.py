@@ -187,13 +187,20 @@ def agree(reports: Sequence[tuple[Path | str, Report]]) -> None:
                 path,
                 f"it was made with module-conformance {report.header.suite}, {first} with {base.header.suite}",
             )
-        lacking, more = base.about.keys() - report.about.keys(), report.about.keys() - base.about.keys()
+        lacking, more = _asked_of(base, report), _asked_of(report, base)
         if lacking or more:
             raise OtherClauses(
                 path,
                 f"it lacks {len(lacking)} clauses that {first} has and has {len(more)} that {first} lacks, "
                 f"{min(lacking | more)} among them",
             )
+
+
+def _asked_of(one: Report, other: Report) -> set[str]:
+    """The clauses of which one report has a record and the other has none, on a device that is named in both."""
+    found = {(record.clause, record.device) for record in other.records}
+    shared = ("", *other.header.devices)
+    return {r.clause for r in one.records if r.device in shared and (r.clause, r.device) not in found}
 
 
 # --- lines --------------------------------------------------------------------------------------------------------
@@ -283,7 +290,9 @@ def _header(path: Path | str, numbered: tuple[int, dict[str, Any]]) -> Header:
     names = isinstance(devices, list) and all(isinstance(device, str) and device for device in devices)
     if not names or not devices or len(set(devices)) < len(devices):
         raise Malformed(path, "devices is no list of different names", number)
-    _strings(path, number, line, HEADER - {"schema", "devices"})
+    if type(line["checked"]) is not int or line["checked"] < 0:
+        raise Malformed(path, "checked is no number of clauses", number)
+    _strings(path, number, line, HEADER - {"schema", "devices", "checked"})
     _one_of(path, number, line, "profile", EXAMPLES)
     return Header(**{field.name: line[field.name] for field in fields(Header)} | {"devices": tuple(devices)})
 

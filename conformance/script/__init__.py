@@ -194,12 +194,20 @@ def calling(
     clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
 ) -> Script:
     """The last resort: a script that calls the property, and what it raises."""
+    text = call(clause, implementation, device, arguments, obstacle)
     function = getattr(clause.function, "replay", clause.function)
     observed, expected = "", ""
     try:
         function(implementation=implementation, device=device, **arguments)
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         observed, expected = f"{type(error).__name__}: {error}", "no exception"
+    return Script(text, observed, expected, obstacle)
+
+
+def call(
+    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
+) -> str:
+    """The text of a script that calls the property."""
     replay = ".replay" if hasattr(clause.function, "replay") else ""
     lines = [
         f"# This script needs module-conformance, for the property cannot be written out ({' '.join(obstacle.split())}).",
@@ -213,7 +221,7 @@ def calling(
         f"check = load()[{clause.id!r}].function{replay}",
         f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
     ]
-    return Script("\n".join(lines) + "\n", observed, expected, obstacle)
+    return "\n".join(lines) + "\n"
 
 
 def address(implementation: Implementation) -> str:

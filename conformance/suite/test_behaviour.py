@@ -13,6 +13,8 @@ from strategies.inputs import rows
 
 #: Modules without hooks, so that a call is what the module computes.
 TREES = callables(hooks=False)
+#: Whose results can be compared: a module may draw numbers, or count its calls.
+REPEATED = ("example", "example.repeatable")
 
 
 def computed(implementation, module, arguments):
@@ -24,7 +26,7 @@ def computed(implementation, module, arguments):
     "behaviour/call-gives-what-forward-gives",
     "torch.nn.Module.forward",
     "Define the computation performed at every call.",
-    needs="example",
+    needs=REPEATED,
 )
 @given(blueprint=TREES, rows=rows())
 def test_a_call_gives_what_forward_gives(implementation, device, blueprint, rows):
@@ -39,7 +41,7 @@ def test_a_call_gives_what_forward_gives(implementation, device, blueprint, rows
     "torch.nn.Module.load_state_dict",
     "Copy parameters and buffers from :attr:`state_dict` into this module and its descendants.",
     severity=RECOMMENDED,
-    needs="example",
+    needs=REPEATED,
 )
 @given(blueprint=TREES, rows=rows())
 def test_a_module_that_loads_the_state_of_another_computes_what_that_computes(implementation, device, blueprint, rows):
@@ -59,7 +61,7 @@ def test_a_module_that_loads_the_state_of_another_computes_what_that_computes(im
     "Custom data structures that include PyTorch tensors can also be saved if the data structure is pickle-able.",
     severity=RECOMMENDED,
     since="1.13",  # before, any argument of load() went to the unpickler
-    needs=("example", "save", "load", "pickle.module", "load(weights_only)"),
+    needs=(*REPEATED, "save", "load", "pickle.module", "load(weights_only)"),
 )
 @given(blueprint=TREES, rows=rows())
 def test_a_module_that_was_saved_and_loaded_computes_the_same(implementation, device, blueprint, rows):
@@ -78,7 +80,7 @@ def test_a_module_that_was_saved_and_loaded_computes_the_same(implementation, de
     "source:torch.nn.Parameter.__deepcopy__",
     "if id(self) in memo:",
     severity=OBSERVED,
-    needs="example",
+    needs=REPEATED,
 )
 @given(blueprint=TREES, rows=rows())
 def test_a_deep_copy_computes_what_the_module_computes(implementation, device, blueprint, rows):
@@ -94,7 +96,7 @@ def test_a_deep_copy_computes_what_the_module_computes(implementation, device, b
     "torch.nn.Module.state_dict",
     "The returned object is a shallow copy. It contains references to the module's parameters and buffers.",
     severity=RECOMMENDED,
-    needs="example",
+    needs=REPEATED,
 )
 @given(blueprint=TREES, rows=rows())
 def test_looking_at_a_module_does_not_change_what_it_computes(implementation, device, blueprint, rows):
