@@ -535,8 +535,8 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
 
 
 #: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
-#: registered as None, tensors without dimensions, a mode of each module's own.
-TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
+#: registered as None, tensors without dimensions or without elements, a mode of each module's own.
+TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d", "no_elements")
 
 
 @cache
@@ -566,6 +566,8 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
         if isinstance(member, bp.Tensor):
             dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
+            if "tree.no_elements" in missing:
+                shape = tuple(max(1, size) for size in shape)
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
             if isinstance(member, bp.Parameter) and "Parameter" not in missing:
                 return bp.Parameter(**fields, requires_grad=member.requires_grad)
@@ -629,9 +631,17 @@ GROUP = "conformance.implementations"
 
 _OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
 _WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+#: Their modules may not have the names of the packages, which they import.
+_ON_TORCH = {
+    "lightning": "lightning_module",
+    "transformers": "pretrained_model",
+    "tensordict": "tensordict_module",
+    "accelerate": "accelerate_hooks",
+}
 OURS = {
     **{name: f"conformance.implementations.{name}:implementation" for name in _OWN},
     **{name: f"conformance.implementations.torch_wrappers:{name}" for name in _WRAPPERS},
+    **{name: f"conformance.implementations.{module}:implementation" for name, module in _ON_TORCH.items()},
 }
 
 
