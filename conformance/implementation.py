@@ -264,6 +264,11 @@ class Implementation:
 
     # --- building -------------------------------------------------------------------------------------------------
 
+    def narrowed(self, name: str, value: Any) -> Any:
+        """What takes the place of a property's argument of that name, drawn and no witness: itself, but where a known
+        departure would drown every property that draws trees."""
+        return value
+
     def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         """The blueprint of what is built where a property asks for this one: itself, but for wrappers."""
         return blueprint
@@ -535,8 +540,8 @@ def _asked(implementation: Implementation, error: AttributeError | TypeError) ->
 
 
 #: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
-#: registered as None, tensors without dimensions or without elements, a mode of each module's own.
-TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d", "no_elements")
+#: registered as None, tensors without dimensions, a mode of each module's own.
+TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
 
 
 @cache
@@ -566,8 +571,6 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
         if isinstance(member, bp.Tensor):
             dtype = "float32" if {f"dtype.{member.dtype}", f"tree.{member.dtype}"} & missing else member.dtype
             shape = (1,) if member.shape == () and "tree.0d" in missing else member.shape
-            if "tree.no_elements" in missing:
-                shape = tuple(max(1, size) for size in shape)
             fields = {"shape": shape, "dtype": dtype, "fill": member.fill}
             if isinstance(member, bp.Parameter) and "Parameter" not in missing:
                 return bp.Parameter(**fields, requires_grad=member.requires_grad)
