@@ -228,3 +228,12 @@ def test_accelerates_hooks_leave_names_values_and_results_as_they_are():
     ]
     records = conformance.check_implementation(dispatched, clauses=CLAUSES, profile="quick")
     assert [record.outcome for record in records] == ["passed"] * len(CLAUSES)
+
+
+def test_what_is_drawn_for_accelerate_has_elements_and_a_witness_is_left_alone():
+    pytest.importorskip("accelerate")
+    dispatched, tree = implementation.find("accelerate"), bp.Module({"a": bp.Parameter((2, 0, 3))})
+    assert dispatched.narrowed("blueprint", tree) == bp.Module({"a": bp.Parameter((2, 1, 3))})
+    assert dispatched.narrowed("parameter", bp.Parameter((0,))) == bp.Parameter((1,))
+    assert dispatched.narrowed("shape", (0, 2)) == (1, 2) and dispatched.narrowed("fill", 0) == 0
+    assert tuple(dispatched.build(tree)["a"].shape) == (2, 0, 3)
