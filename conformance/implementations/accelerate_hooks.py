@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import accelerate
 
 from conformance import blueprint as bp
 from conformance.implementations.torch import OnTorch
+from conformance.transform import with_elements, without_empty
 from conformance.wrapping import Wrapping
 
 
@@ -23,21 +23,13 @@ class Dispatched(Wrapping, OnTorch):
         """Where a tensor without elements has two names, dispatch_model puts it in the place of every other such tensor:
         one clause has that as its witness, and the others would see nothing else."""
         if name == "shape":
-            return _filled(value)
-        return value.map(_with_elements) if isinstance(value, bp.Blueprint) else _with_elements(value)
+            return tuple(extent or 1 for extent in value)
+        return without_empty(value) if isinstance(value, bp.Blueprint) else with_elements(value)
 
     def wrap(self, module: Any) -> Any:
         tensors = [*module.parameters(), *module.buffers()]
         device = str(tensors[0].device) if tensors else "cpu"
         return accelerate.dispatch_model(module, {"": device}, force_hooks=True)
-
-
-def _filled(shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(1, size) for size in shape)
-
-
-def _with_elements(member: Any) -> Any:
-    return replace(member, shape=_filled(member.shape)) if isinstance(member, bp.Tensor) else member
 
 
 implementation = Dispatched()
