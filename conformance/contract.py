@@ -89,7 +89,7 @@ class Clause:
             __tracebackhide__ = True
             drawn.clear()
             narrowed = arguments["implementation"].narrowed
-            drawn.update({name: narrowed(name, arguments[name]) for name in self.strategies})
+            drawn.update({name: narrowed(self.id, name, arguments[name]) for name in self.strategies})
             function(**{**arguments, **drawn})
 
         instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}

@@ -264,9 +264,9 @@ class Implementation:
 
     # --- building -------------------------------------------------------------------------------------------------
 
-    def narrowed(self, name: str, value: Any) -> Any:
-        """What takes the place of a property's argument of that name, drawn and no witness: itself, but where a known
-        departure would drown every property that draws trees."""
+    def narrowed(self, clause: str, name: str, value: Any) -> Any:
+        """What takes the place of the argument of that name, drawn and no witness, of the clause's property: itself, but
+        where a known departure would drown every property that draws trees. One clause should still ask about it."""
         return value
 
     def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:

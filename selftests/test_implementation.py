@@ -70,7 +70,7 @@ def test_what_is_drawn_is_narrowed_and_a_witness_is_not():
     built = []
 
     class Watched(Reference):
-        def narrowed(self, name, value):
+        def narrowed(self, clause, name, value):
             return bp.Module() if name == "blueprint" else value
 
         def build(self, blueprint, device="cpu"):

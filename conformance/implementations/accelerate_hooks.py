@@ -19,9 +19,11 @@ class Dispatched(Wrapping, OnTorch):
     child = None
     lacking = {"DataParallel": "a wrapper is not wrapped again"}
 
-    def narrowed(self, name: str, value: Any) -> Any:
+    def narrowed(self, clause: str, name: str, value: Any) -> Any:
         """Where a tensor without elements has two names, dispatch_model puts it in the place of every other such tensor:
-        one clause has that as its witness, and the others would see nothing else."""
+        one clause is left to say so, and the others would see nothing else."""
+        if clause == "traversal/shared-parameter-once-under-its-first-name":
+            return value
         if name == "shape":
             return tuple(extent or 1 for extent in value)
         return without_empty(value) if isinstance(value, bp.Blueprint) else with_elements(value)
