@@ -82,6 +82,11 @@ OTHERS = {
     "cpp": Recipe("3.11", "2.13.0", ("torch==2.13.0", "ninja", "numpy", "setuptools")),
     "keras": Recipe("3.11", "3.15.1", ("keras==3.15.1", "torch==2.13.0"), env={"KERAS_BACKEND": "torch"}),
     "candle": Recipe("3.11", "0.4.2", ("candle-nn==0.4.2", "numpy")),
+    # Base classes and hooks on the default PyTorch.
+    "lightning": Recipe("3.11", "2.6.6", ("lightning==2.6.6", "torch==2.13.0")),
+    "transformers": Recipe("3.11", "5.23.0", ("transformers==5.23.0", "torch==2.13.0")),
+    "tensordict": Recipe("3.11", "0.15.3", ("tensordict==0.15.3", "torch==2.13.0")),
+    "accelerate": Recipe("3.11", "1.15.0", ("accelerate==1.15.0", "torch==2.13.0")),
 }
 
 #: The version that the reference gives itself.

@@ -88,8 +88,9 @@ class Clause:
         def remembered(**arguments: Any) -> None:
             __tracebackhide__ = True
             drawn.clear()
-            drawn.update({name: arguments[name] for name in self.strategies})
-            function(**arguments)
+            narrowed = arguments["implementation"].narrowed
+            drawn.update({name: narrowed(self.id, name, arguments[name]) for name in self.strategies})
+            function(**{**arguments, **drawn})
 
         instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}
         test = hypothesis.given(**{**self.strategies, **instead})(remembered)

@@ -76,13 +76,16 @@ class Deviation:
     harm: str = ""
     inherited: bool = False  # from another implementation: where the witness shows nothing here, there is none
 
+    def covers(self, version: str) -> bool:
+        """Whether the entry speaks of this version."""
+        try:
+            return self.versions.contains(Version(version).base_version, prereleases=True)
+        except InvalidVersion:
+            return not self.versions
+
     def applies(self, version: str, device: str) -> bool:
         """Whether the entry speaks of this version on this device."""
-        try:
-            inside = self.versions.contains(Version(version).base_version, prereleases=True)
-        except InvalidVersion:
-            inside = not self.versions
-        return inside and (not self.devices or device in self.devices)
+        return self.covers(version) and (not self.devices or device in self.devices)
 
 
 def of(implementation: Implementation, clauses: Mapping[str, Clause]) -> dict[str, list[Deviation]]:
@@ -91,10 +94,16 @@ def of(implementation: Implementation, clauses: Mapping[str, Clause]) -> dict[st
     Raises:
         DeviationError: as ``read``.
     """
-    own, base = beside(implementation), implementation.inherits and beside(find(implementation.inherits))
+    own = beside(implementation)
     entries = read(own, clauses) if own else {}
-    for id, inherited in (read(base, clauses) if base else {}).items():
-        entries.setdefault(id, [replace(entry, inherited=True) for entry in inherited])
+    if not implementation.inherits:
+        return entries
+    base = find(implementation.inherits)
+    path = beside(base)
+    for id, inherited in (read(path, clauses) if path else {}).items():
+        # Its range is one of the base's versions: settled here, since what builds on it counts its own.
+        held = [replace(e, inherited=True, versions=SpecifierSet()) for e in inherited if e.covers(base.version)]
+        entries.setdefault(id, held)
     return entries
 
 

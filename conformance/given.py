@@ -171,6 +171,8 @@ class Given(Implementation):
             except Exception as error:
                 reason = str(error).partition(". ")[0]
                 raise AdapterError(f"{self.name}: the {kind} {path!r} cannot be read: {reason}") from error
+            if dtype not in bp.DTYPES and not dtype.startswith(("int", "uint")):
+                raise AdapterError(f"{self.name}: the {kind} {path!r} is of {dtype}, of which no clause speaks")
             elements += len(flat)
             if elements > LARGEST:
                 raise AdapterError(f"{self.name} holds more than {LARGEST} numbers; give a smaller configuration")

@@ -265,6 +265,11 @@ class Implementation:
 
     # --- building -------------------------------------------------------------------------------------------------
 
+    def narrowed(self, clause: str, name: str, value: Any) -> Any:
+        """What takes the place of the argument of that name, drawn and no witness, of the clause's property: itself, but
+        where a known departure would drown every property that draws trees. One clause should still ask about it."""
+        return value
+
     def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         """The blueprint of what is built where a property asks for this one: itself, but for wrappers."""
         return blueprint
@@ -630,9 +635,17 @@ GROUP = "conformance.implementations"
 
 _OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
 _WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+#: Their modules may not have the names of the packages, which they import.
+_ON_TORCH = {
+    "lightning": "lightning_module",
+    "transformers": "pretrained_model",
+    "tensordict": "tensordict_module",
+    "accelerate": "accelerate_hooks",
+}
 OURS = {
     **{name: f"conformance.implementations.{name}:implementation" for name in _OWN},
     **{name: f"conformance.implementations.torch_wrappers:{name}" for name in _WRAPPERS},
+    **{name: f"conformance.implementations.{module}:implementation" for name, module in _ON_TORCH.items()},
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from conformance import blueprint as bp
@@ -27,6 +29,8 @@ def refilled(blueprint: bp.Blueprint, dtype: str | None = None, transient: bool 
         if isinstance(member, bp.Buffer) and not (member.persistent or transient):
             return member
         fields = {name: getattr(member, name) for name in ("requires_grad", "persistent") if hasattr(member, name)}
+        if member.dtype not in bp.DTYPES:  # of a module that somebody else made: every dtype holds these two
+            return replace(member, held=tuple(0 if value == 1 else 1 for value in member.flat))
         kept = dtype if dtype and member.dtype in FLOATING else member.dtype
         return type(member)(member.shape, kept, member.fill + 1, **fields)
 
@@ -53,18 +57,15 @@ def plain(blueprint: bp.Blueprint) -> bp.Blueprint:
 
 def without_empty(blueprint: bp.Blueprint) -> bp.Blueprint:
     """The same tree in which every parameter and buffer has elements: of each extent 0 there is 1 now."""
+    return blueprint.map(with_elements)
 
-    def change(member: Any) -> Any:
-        if isinstance(member, bp.Parameter):
-            return bp.Parameter(full(member.shape), member.dtype, member.fill, member.requires_grad)
-        if isinstance(member, bp.Buffer):
-            return bp.Buffer(full(member.shape), member.dtype, member.fill, member.persistent)
+
+def with_elements(member: Any) -> Any:
+    """The member with 1 in the place of each extent 0, if it is a tensor."""
+    if not isinstance(member, bp.Tensor) or 0 not in member.shape:
         return member
-
-    def full(shape: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(extent or 1 for extent in shape)
-
-    return blueprint.map(change)
+    shape = tuple(extent or 1 for extent in member.shape)
+    return replace(member, shape=shape, held=None if member.held is None else (0,) * math.prod(shape))
 
 
 def respelled(blueprint: bp.Blueprint, names: Mapping[str, str]) -> bp.Blueprint:

@@ -143,22 +143,28 @@ def case(layer: type[nn.Module]) -> Case | None:
     return Case(factory, example=example, name=layer.__name__)
 
 
-def row(layer: type[nn.Module]) -> tuple[str, Counter[str], list[str]]:
+Row = tuple[str, Counter[str], list[str]]
+
+
+def row(layer: type[nn.Module]) -> Row:
     """The layer's name, how many clauses had which outcome, and what it departs from or why it was not asked."""
     made = case(layer)
-    if made is None:
-        return layer.__name__, Counter(), ["cannot be constructed"]
+    return checked(made) if made else (layer.__name__, Counter(), ["cannot be constructed"])
+
+
+def checked(made: Case) -> Row:
+    """As ``row``, of one case."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             records = check_module(made)
     except AdapterError as error:
-        return layer.__name__, Counter(), [str(error)]
+        return made.name, Counter(), [str(error)]
     failed = [f"`{record.clause}`" for record in records if record.outcome == "failed"]
-    return layer.__name__, Counter(record.outcome for record in records), failed
+    return made.name, Counter(record.outcome for record in records), failed
 
 
-def page(rows: list[tuple[str, Counter[str], list[str]]]) -> str:
+def page(rows: list[Row]) -> str:
     """What ``docs/layers.md`` holds."""
     asked = [each for each in rows if each[1]]
     departing = [each for each in asked if each[2]]

@@ -285,6 +285,29 @@ def test_a_factory_that_cannot_be_used_is_refused_with_a_sentence(factory, sente
         check(factory)
 
 
+def holding(dtype):
+    torch = pytest.importorskip("torch")
+
+    def make():
+        module = torch.nn.Linear(2, 2)
+        module.register_buffer("kept", torch.tensor([0, 1, 1]).to(getattr(torch, dtype)))
+        return module
+
+    return make
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8"])
+def test_integers_of_any_width_can_be_asked_about(dtype):
+    records = conformance.check_module(holding(dtype), example=lambda: holding(dtype)().weight.detach())
+    assert {record.outcome for record in records} == {"passed", "skipped", "deviation"}
+
+
+@pytest.mark.parametrize("dtype", ["complex128", "float8_e4m3fn"])
+def test_a_dtype_that_no_clause_speaks_of_is_refused_with_a_sentence(dtype):
+    with pytest.raises(AdapterError, match=f"the buffer 'kept' is of {dtype}, of which no clause speaks"):
+        conformance.check_module(holding(dtype))
+
+
 def test_a_module_that_holds_itself_cannot_be_described():
     def knot():
         module = Module()

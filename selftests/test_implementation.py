@@ -64,3 +64,21 @@ def test_every_capability_that_a_clause_needs_is_one():
     for clause in CLAUSES.values():
         for capability in clause.needs:
             assert "is no capability" not in (implementation.lacks(capability) or ""), clause.id
+
+
+def test_what_is_drawn_is_narrowed_and_a_witness_is_not():
+    built = []
+
+    class Watched(Reference):
+        def narrowed(self, clause, name, value):
+            return bp.Module() if name == "blueprint" else value
+
+        def build(self, blueprint, device="cpu"):
+            built.append(blueprint)
+            return super().build(blueprint, device)
+
+    clause = load()["traversal/named_parameters-own-then-children"]
+    clause.test()(implementation=Watched(), device="cpu")
+    assert set(built) == {bp.Module()}
+    clause.function(implementation=Watched(), device="cpu", blueprint=TREE)
+    assert built[-1] == TREE

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from conformance import blueprint as bp
 from conformance import model
-from conformance.transform import chained, respelled
+from conformance.transform import chained, refilled, respelled, without_empty
 from strategies import blueprints
 from strategies.names import NAMES
 
@@ -55,3 +55,10 @@ def test_an_empty_container_may_be_refused():
     tree = bp.Module({"a": bp.ModuleList(), "b": bp.ModuleList([bp.Empty("module")]), "c": bp.Identity()})
     changed = chained(tree, lambda kind, held: kind == "ModuleList" and not held)
     assert [node.kind for node in changed.nodes()] == ["Module", "Chain", "ModuleList", "Identity"]
+
+
+def test_what_was_found_of_another_dtype_is_refilled_and_given_elements():
+    found = bp.Module({"a": bp.Buffer((2,), "int8", held=(7, 1)), "b": bp.Buffer((0, 2), "int8", held=())})
+    assert refilled(found).at("a") == bp.Buffer((2,), "int8", held=(1, 0))
+    assert without_empty(found).at("b") == bp.Buffer((1, 2), "int8", held=(0, 0))
+    assert without_empty(found).at("a") == found.at("a")

@@ -1,4 +1,4 @@
-"""Wrappers as implementations: the names follow from the declared one, and a wrong wrapper is caught."""
+"""Wrappers and base classes as implementations: the names follow from the declared one, and wrong ones are caught."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import pytest
 
 import conformance
 from conformance import blueprint as bp
-from conformance import implementation, model
+from conformance import chain, contract, deviations, implementation, model
 from conformance.wrapping import Wrapping
 
 pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from conformance.implementations.torch import Torch  # noqa: E402
+from conformance.implementations.torch import OnTorch, Torch  # noqa: E402
 from conformance.implementations.torch_wrappers import AveragedModel, DataParallel  # noqa: E402
 
 TREE = bp.Module(
@@ -126,3 +126,122 @@ def test_a_wrapper_that_changes_the_module_itself_keeps_its_names():
 def test_the_count_of_an_averaged_model_is_that_of_the_blueprint():
     subject = AveragedModel().build(bp.Module())
     assert subject.readings()["n_averaged"].flat == (0,)
+
+
+# --- base classes ---------------------------------------------------------------------------------------------------
+
+BASES = [None, "lightning", "transformers", "tensordict"]
+
+
+def based(package, make):
+    """An adapter for what ``make`` makes of a base class: Module itself, or that of the package if it is installed."""
+    adapter, base = OnTorch, nn.Module
+    if package:
+        pytest.importorskip(package)
+        found = implementation.find(package)
+        adapter, base = type(found), found.Module
+    wrong = make(base)
+    wrong.__module__, wrong.__qualname__ = __name__, "Wrong"
+    made = chain.define(wrong, nn.ModuleList, nn.ModuleDict, __name__)
+    return type("Wrong", (adapter,), {"name": "wrong", "package": "pytest", "Module": wrong, "Chain": made})()
+
+
+def forgetful(base):
+    class Wrong(base):
+        def state_dict(self, *args, **kwargs):
+            state = super().state_dict(*args, **kwargs)
+            if state:
+                state.pop(next(iter(state)))
+            return state
+
+    return Wrong
+
+
+def awake(base):
+    class Wrong(base):
+        def train(self, mode=True):
+            super().train(mode)
+            self.training = True
+            return self
+
+    return Wrong
+
+
+def deaf(base):
+    class Wrong(base):
+        def __call__(self, *args, **kwargs):
+            return self.forward(*args, **kwargs)
+
+    return Wrong
+
+
+def private(base):
+    class Wrong(base):
+        def __setattr__(self, name, value):
+            if isinstance(value, nn.Module):
+                vars(self)[name] = value
+            else:
+                super().__setattr__(name, value)
+
+    return Wrong
+
+
+@pytest.mark.parametrize("package", BASES)
+@pytest.mark.parametrize(
+    "make, caught",
+    [
+        (forgetful, "state_dict/parameters-and-persistent-buffers"),
+        (awake, "modes/train-reaches-every-descendant"),
+        (deaf, "behaviour/pre_hook-before-and-hook-after-forward"),
+        (private, "traversal/named_modules-self-first-depth-first"),
+    ],
+)
+def test_a_wrong_base_class_is_caught_by_the_clause_that_it_breaks(package, make, caught):
+    (record,) = conformance.check_implementation(based(package, make), clauses=caught, profile="ci")
+    assert record.outcome == "failed", record
+
+
+@pytest.mark.parametrize("package", BASES[1:])
+def test_the_base_classes_of_other_packages_keep_the_contract(package):
+    pytest.importorskip(package)
+    records = conformance.check_implementation(package, clauses=CLAUSES, profile="quick")
+    assert [record.outcome for record in records] == ["passed"] * len(CLAUSES)
+
+
+def test_what_is_recorded_of_pytorch_is_inherited_for_its_version_and_not_for_that_of_the_base_class():
+    subject, torch = based(None, forgetful), implementation.find("torch")
+    assert subject.version == pytest.__version__ and subject.contract_version == torch.contract_version
+    inherited = deviations.of(subject, contract.load())
+    own = deviations.of(torch, contract.load())
+    assert any(entry.versions and not entry.covers(torch.version) for entries in own.values() for entry in entries)
+    for id, entries in own.items():
+        assert [each.reason for each in inherited.get(id, ())] == [e.reason for e in entries if e.covers(torch.version)]
+        assert all(each.inherited and each.applies(subject.version, "cpu") for each in inherited.get(id, ()))
+
+
+def test_accelerates_hooks_leave_names_values_and_results_as_they_are():
+    pytest.importorskip("accelerate")
+    dispatched = implementation.find("accelerate")
+    subject = dispatched.build(TREE)
+    assert subject.module._hf_hook and list(subject.module.state_dict()) == [
+        key for key, _ in model.of(TREE).state_dict()
+    ]
+    records = conformance.check_implementation(dispatched, clauses=CLAUSES, profile="quick")
+    assert [record.outcome for record in records] == ["passed"] * len(CLAUSES)
+
+
+def test_what_is_drawn_for_accelerate_has_elements_and_a_witness_is_left_alone():
+    pytest.importorskip("accelerate")
+    dispatched, tree = implementation.find("accelerate"), bp.Module({"a": bp.Parameter((2, 0, 3))})
+    assert dispatched.narrowed("a/b", "blueprint", tree) == bp.Module({"a": bp.Parameter((2, 1, 3))})
+    assert dispatched.narrowed("a/b", "parameter", bp.Parameter((0,))) == bp.Parameter((1,))
+    assert dispatched.narrowed("a/b", "shape", (0, 2)) == (1, 2) and dispatched.narrowed("a/b", "fill", 0) == 0
+    assert tuple(dispatched.build(tree)["a"].shape) == (2, 0, 3)
+
+
+def test_without_its_entry_what_accelerate_does_to_tensors_without_elements_fails_one_clause():
+    pytest.importorskip("accelerate")
+    one = "traversal/shared-parameter-once-under-its-first-name"
+    other = "traversal/named_parameters-own-then-children"
+    records = conformance.check_implementation("accelerate", clauses=[one, other])
+    assert {record.clause: record.outcome for record in records} == {one: "failed", other: "passed"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 from collections.abc import Iterator
 from typing import Any
 
@@ -88,6 +89,23 @@ class Torch(Implementation):
             yield
         finally:
             _tags.pop()
+
+
+class OnTorch(Torch):
+    """PyTorch with a base class of the installed package ``package`` in the place of Module: it is a Module, so that
+    what is documented of Module binds it, and only PyTorch's accidents do not."""
+
+    package: str
+    inherits = "torch"
+    held_to_observed = False  # type: ignore[assignment]
+
+    @property
+    def version(self) -> str:
+        return importlib.metadata.version(self.package)
+
+    @property
+    def contract_version(self) -> str:  # type: ignore[override]
+        return implementation.contract_version
 
 
 # torch.serialization.register_package is the documented way to tag storages: 0 is asked before torch's own taggers. Like
