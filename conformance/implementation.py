@@ -628,7 +628,15 @@ REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", 
 GROUP = "conformance.implementations"
 
 _OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
-_WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+_WRAPPERS = (
+    "data_parallel",
+    "distributed_data_parallel",
+    "compiled",
+    "averaged_model",
+    "compiled_in_place",
+    "graph_module",
+    "fully_shard",
+)
 OURS = {
     **{name: f"conformance.implementations.{name}:implementation" for name in _OWN},
     **{name: f"conformance.implementations.torch_wrappers:{name}" for name in _WRAPPERS},
