@@ -97,6 +97,7 @@ class GraphModule(TorchWrapper):
     changed_class = "GraphModule"
 
     def restrict(self, blueprint: Any) -> Any:
+        blueprint = super().restrict(blueprint)
         if not isinstance(blueprint, bp.Blueprint):
             return blueprint
         kept = [(name, _persistent(member)) for name, member in blueprint.members if not isinstance(member, bp.Empty)]
@@ -145,6 +146,9 @@ class FullyShard(TorchWrapper):
 
         _group_of_one()
         return fully_shard(module, mesh=init_device_mesh("cpu", (1,)))
+
+    def unavailable(self, device: str) -> str | None:
+        return "the mesh is one of CPUs" if device == "cuda" else super().unavailable(device)
 
     def load(self, file: Any, **options: Any) -> Any:
         try:
