@@ -13,7 +13,7 @@ from conformance import blueprint as bp
 from conformance import implementation, model
 from conformance.wrapping import Wrapping
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 from torch import fx, nn  # noqa: E402
 
@@ -155,6 +155,15 @@ def test_a_wrong_change_in_place_is_caught():
         subject, clauses="traversal/shared-parameter-once-under-its-first-name", profile="ci"
     )
     assert record.outcome == "failed", record
+
+
+@pytest.mark.parametrize("name", ["compiled", "compiled_in_place"])
+def test_what_is_compiled_is_called_compiled(name):
+    module = implementation.find(name).build(bp.Sequential([bp.Linear(2, 2)])).module
+    counters = torch._dynamo.utils.counters
+    counters.clear()
+    module(torch.zeros(1, 2))
+    assert counters["frames"]["ok"] == counters["frames"]["total"] == 1
 
 
 def test_a_graph_module_makes_every_buffer_of_its_root_a_persistent_one():
