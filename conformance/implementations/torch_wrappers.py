@@ -82,9 +82,18 @@ class CompiledInPlace(TorchWrapper):
     child = None
 
     def wrap(self, module: Any) -> Any:
+        if type(module) is nn.Sequential:
+            module.__class__ = Sequential
         torch._dynamo.reset()
         module.compile(backend="eager")
         return module
+
+
+class Sequential(nn.Sequential):
+    """One of a user's own: ``compile()`` of PyTorch's, as its forward is none that may be traced, compiles nothing."""
+
+    def forward(self, x: Any) -> Any:
+        return super().forward(x)
 
 
 class GraphModule(TorchWrapper):
