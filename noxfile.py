@@ -93,7 +93,15 @@ OTHERS = {
 REFERENCE = "1"
 
 #: What wraps a module of the default PyTorch, and must not be told from it.
-WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+WRAPPERS = (
+    "data_parallel",
+    "distributed_data_parallel",
+    "compiled",
+    "averaged_model",
+    "compiled_in_place",
+    "graph_module",
+    "fully_shard",
+)
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["reference", "conformance", "report"]

@@ -634,7 +634,15 @@ REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", 
 GROUP = "conformance.implementations"
 
 _OWN = ("torch", "reference", "paddle", "oneflow", "mindtorch", "mindspore", "candle", "cpp", "keras")
-_WRAPPERS = ("data_parallel", "distributed_data_parallel", "compiled", "averaged_model")
+_WRAPPERS = (
+    "data_parallel",
+    "distributed_data_parallel",
+    "compiled",
+    "averaged_model",
+    "compiled_in_place",
+    "graph_module",
+    "fully_shard",
+)
 #: Their modules may not have the names of the packages, which they import.
 _ON_TORCH = {
     "lightning": "lightning_module",

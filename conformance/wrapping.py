@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance import blueprint as bp
+from conformance import model
 from conformance.implementation import Implementation
 from conformance.transform import extended, moved
 
@@ -27,6 +28,8 @@ class Wrapping(Implementation):
     own: dict[str, bp.Member] = {}
     #: Members that every wrapped module is given, for a wrapper that refuses modules without any.
     given: dict[str, bp.Member] = {}
+    #: As what a module prints that was itself changed, {} standing for its class before.
+    changed_class = "{}"
 
     def wrap(self, module: Any) -> Any:
         """The wrapper round that module."""
@@ -46,6 +49,12 @@ class Wrapping(Implementation):
 
     def finish(self, module: Any) -> Any:
         return self.wrap(module) if self.child is None else None
+
+    def representation(self, module: model.ModuleModel) -> str:
+        text = super().representation(module)
+        if self.child is not None:
+            return text
+        return self.changed_class.format(module.kind) + text.removeprefix(module.kind)
 
     def lacks(self, capability: str) -> str | None:
         if capability == "construction":

@@ -185,7 +185,8 @@ def test_a_state_dict_follows_the_module_and_its_deep_copy_does_not(implementati
     subject = implementation.build(extended(blueprint, own=parameter), device)
     state = subject.module.state_dict()
     snapshot = copy.deepcopy(state)
-    other = bp.Tensor(parameter.shape, "float32", parameter.fill + 1)
+    shape = subject.model.tensors()[subject.key("own")].shape
+    other = bp.Tensor(shape, "float32", parameter.fill + 1)
     implementation.write(subject["own"], other.values())
     assert implementation.read(state[subject.key("own")]) == reading(other)
     assert {key: implementation.read(value) for key, value in snapshot.items()} == state_readings(subject.model)
