@@ -21,7 +21,7 @@ def main(name: str) -> None:
     for id, entries in deviations.of(subject, clauses).items():
         for entry in entries:
             path = ROOT / "docs/findings/scripts" / name / f"{id}.py"
-            harmful = entry.harm and not entry.inherited and entry.harm != "kills the process"
+            harmful = entry.harm and not entry.inherited and entry.harm != deviations.KILLS
             if not harmful or path.exists() or not entry.applies(subject.version, "cpu"):
                 continue
             made = script.write(clauses[id], subject, "cpu", entry.witness)

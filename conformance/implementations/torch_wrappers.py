@@ -145,7 +145,6 @@ class FullyShard(TorchWrapper):
     lacking = {
         **_ONCE,
         "pickle.module": "a module changed by fully_shard is saved by its state_dict only",
-        "save(pickle_protocol)": "pickling a DTensor's placement, Shard(0), with protocol 0 or 1 kills the process",
         "tree.0d": "fully_shard refuses parameters without dimensions",
     }
 
