@@ -1,4 +1,4 @@
-"""A module through its life: any sequence of edits, conversions, copies and files, with the model mirrored step by step."""
+"""A module through its life: any sequence of edits, copies and files, with the model mirrored step by step."""
 
 from __future__ import annotations
 
@@ -216,16 +216,30 @@ class Lifecycle(RuleBasedStateMachine):
             if tensor.kind == "parameter":
                 tensor.requires_grad = False
 
-    @step()
-    def load_its_own_state(self):
-        module = self.real[self.root]
-        module.load_state_dict(copy.deepcopy(module.state_dict()))
+    def load(self, fill: int) -> dict[model.TensorModel, bp.Tensor]:
+        """Load a state of other values; which, of each tensor."""
+        state = self.root.state()
+        others = {
+            tensor: bp.Tensor(tensor.shape, tensor.dtype, fill + number)
+            for number, tensor in enumerate(dict.fromkeys(state.values()))
+        }
+        given = self.real[self.root].state_dict()
+        for key, tensor in state.items():
+            given[key] = self.implementation.make(others[tensor], self.device)
+        self.real[self.root].load_state_dict(given)
+        return others
+
+    @step(fill=st.integers(0, 30))
+    def load_another_state(self, fill):
+        for tensor, other in self.load(fill).items():
+            tensor.flat = other.flat
 
     @precondition(lambda self: self.implementation.lacks("save") is None)
-    @step()
-    def save_and_load_the_state(self):
+    @step(fill=st.integers(0, 30))
+    def save_the_state_and_load_it_over_another(self, fill):
         file = io.BytesIO()
         self.implementation.save(self.real[self.root].state_dict(), file)
+        self.load(fill)
         file.seek(0)
         self.real[self.root].load_state_dict(self.implementation.load(file))
 

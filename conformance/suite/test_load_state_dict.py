@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.model import reading
 from conformance.model.state import chosen, loaded, prefixes, readings, strangers
 from conformance.suite.support.nesting import nest
 from conformance.transform import FLOATING, extended, moved, plain, refilled
-from strategies import blueprints, dtypes, fills, names, parameters, refused_names, shapes
+from strategies import blueprints, dtypes, fills, names, parameters, refused_names, shapes, tensors
 from strategies.state import mismatched_shapes, name_paths, picks, stranger_names
 
 LOAD = "torch.nn.Module.load_state_dict"
@@ -132,14 +133,21 @@ def test_the_properties_of_the_modules_tensors_are_preserved(implementation, dev
 
 
 @clause("load_state_dict/mode-and-attributes-are-left", LOAD, COPY, severity=RECOMMENDED)
-@given(blueprint=blueprints())
-def test_training_mode_and_plain_attributes_are_left(implementation, device, blueprint):
-    """Loading leaves the training mode of every module as it was: the mode is no part of a state_dict."""
-    subject = implementation.build(blueprint, device)
-    source = implementation.build(refilled(blueprint), device)
+@given(blueprint=blueprints(), tensor=tensors())
+def test_training_mode_and_plain_attributes_are_left(implementation, device, blueprint, tensor):
+    """Loading leaves the training mode and the plain attributes of every module as they were: neither is part of a
+    state_dict."""
+    subject = implementation.build(extended(blueprint, note=bp.Attribute("text"), kept=bp.Attribute(tensor)), device)
+    source = implementation.build(refilled(subject.blueprint), device)
     source.module.train(not blueprint.training)
     subject.module.load_state_dict(source.module.state_dict())
     assert {path: subject[path].training for path in subject.model.modes()} == subject.model.modes()
+    for module in subject.model.modules():
+        for name, value in module.attributes.items():
+            found = getattr(subject[module.path], name)
+            assert (implementation.read(found) if isinstance(value, bp.Tensor) else found) == (
+                reading(value) if isinstance(value, bp.Tensor) else value
+            )
 
 
 # Keys.
@@ -538,13 +546,17 @@ def test_a_parameter_of_any_accepted_name_loads_from_its_own_state(implementatio
 @clause("load_state_dict/child-of-any-name-round-trips", LOAD, EXACTLY)
 @given(name=st.one_of(names(), refused_names()))
 def test_a_child_of_any_accepted_name_loads_from_the_state_of_its_parent(implementation, device, name):
-    """Where a module accepts a child by setattr() under a name, dots in it or not, it loads its own state_dict()."""
-    module = implementation.Module()
+    """Where a module accepts a child by setattr() under a name, dots in it or not, it loads the state_dict() of a module
+    of equal structure."""
+    layers = [implementation.build(bp.Linear(2, 2, fill=fill), device) for fill in (1, 2)]
+    one, other = implementation.Module(), implementation.Module()
     try:
-        setattr(module, name, implementation.Linear(2, 2))
+        setattr(one, name, layers[0].module)
+        setattr(other, name, layers[1].module)
     except KeyError:
-        pass  # to refuse the name is the other way to keep the promise
-    assert keys(module.load_state_dict(module.state_dict())) == ([], [])
+        return  # to refuse the name is the other way to keep the promise
+    assert keys(one.load_state_dict(other.state_dict())) == ([], [])
+    assert layers[0].readings() == layers[1].expected_readings()
 
 
 # assign=True.

@@ -24,6 +24,13 @@ def modes(subject):
     return {module.path: subject[module.path].training for module in subject.model.modules()}
 
 
+def freeze(implementation, subject, places):
+    """Freeze the parameters at the places that the bits of the number say; none for 0."""
+    for place, (_, path) in enumerate(subject.model.named_parameters()):
+        if places >> place % 4 & 1:
+            subject[path].requires_grad = False
+
+
 def chosen(subject, place):
     """One module of the tree, and the paths of all modules below it and its own."""
     module = subject.model.modules()[place % len(subject.model.modules())]
@@ -197,10 +204,13 @@ def test_dropout_in_evaluation_mode_is_the_identity(implementation, device, p, r
 )
 @given(p=st.sampled_from((0.5, 0.25, 0.75)), x=st.sampled_from((1.0, -2.0, 0.25)))
 def test_dropout_in_training_mode_zeroes_or_scales_every_element(implementation, device, p, x):
-    """Dropout(p) in training mode sets some elements of its input to zero and multiplies the others by 1/(1-p)."""
+    """Dropout(p) in training mode sets elements of its input to zero with probability p and multiplies the others by
+    1/(1-p)."""
     module = implementation.Dropout(p).train()
-    output = implementation.read(module(implementation.tensor([[x] * 500], device=device))).flat
+    output = implementation.read(module(implementation.tensor([[x] * 2000], device=device))).flat
     assert sorted(set(output), key=abs) == [0.0, pytest.approx(x / (1 - p))]
+    # 0.15 is more than 13 standard deviations of the share: chance does not come that far.
+    assert abs(output.count(0.0) / 2000 - p) < 0.15
 
 
 @clause(
@@ -367,12 +377,13 @@ def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, 
     since="2.0",
     needs=("autograd", "Module.zero_grad(set_to_none)", "Linear"),
 )
-@given(blueprint=linears(), rows=rows(), given_argument=st.booleans())
-def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint, rows, given_argument):
-    """zero_grad() and zero_grad(set_to_none=True) set the gradient of every parameter of the tree to None and leave the
-    values."""
+@given(blueprint=linears(), rows=rows(), given_argument=st.booleans(), frozen=st.integers(0, 15))
+def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint, rows, given_argument, frozen):
+    """zero_grad() and zero_grad(set_to_none=True) set the gradient of every parameter of the tree to None, of those
+    frozen meanwhile too, and leave the values."""
     subject = implementation.build(blueprint, device)
     implementation.backward(subject.module(implementation.tensor(rows, device=device)))
+    freeze(implementation, subject, frozen)
     result = subject.module.zero_grad(set_to_none=True) if given_argument else subject.module.zero_grad()
     assert result is None
     assert {path: implementation.grad(subject[path]) for path in subject.model.tensors()} == dict.fromkeys(
@@ -388,14 +399,15 @@ def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint
     since="1.7",
     needs=("autograd", "Module.zero_grad(set_to_none)", "Linear"),
 )
-@given(blueprint=linears(), rows=rows(), place=st.integers(0, 2))
-def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, device, blueprint, rows, place):
-    """zero_grad(set_to_none=False) sets every gradient that is there to zero, and leaves the values and those gradients
-    that are None."""
+@given(blueprint=linears(), rows=rows(), place=st.integers(0, 2), frozen=st.integers(0, 15))
+def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, device, blueprint, rows, place, frozen):
+    """zero_grad(set_to_none=False) sets every gradient that is there to zero, also of parameters frozen meanwhile, and
+    leaves the values and those gradients that are None."""
     subject = implementation.build(blueprint, device)
     layer = list(subject.model.modules_.values())[place % len(subject.model.modules_)]
     implementation.backward(subject[layer.path](implementation.tensor(rows, device=device)))
     reached = backward(layer, rows).of_parameters()
+    freeze(implementation, subject, frozen)
     subject.module.zero_grad(set_to_none=False)
     for path, tensor in subject.model.tensors().items():
         grad = implementation.grad(subject[path])

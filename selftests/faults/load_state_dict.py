@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 
 from conformance.reference.autograd import no_grad
+from conformance.reference.module import Module
 from conformance.reference.parameter import Parameter
 from conformance.reference.registry import Registry
 from conformance.reference.state import EXTRA_STATE, IncompatibleKeys, Stateful
@@ -122,6 +123,24 @@ def loading_puts_the_module_into_evaluation_mode(patch):
         return result
 
     loading(patch, wrong)
+
+
+@fault("load_state_dict/mode-and-attributes-are-left")
+def loading_deletes_plain_attributes(patch):
+    def wrong(self, state_dict, strict, assign, load):
+        result = load(self, state_dict, strict, assign)
+        for module in self.modules():
+            for name in set(vars(module)) - set(Module._initial_state()):
+                if not name.startswith("_"):
+                    delattr(module, name)
+        return result
+
+    loading(patch, wrong)
+
+
+@fault("load_state_dict/child-of-any-name-round-trips")
+def loading_does_nothing_at_all(patch):
+    loading(patch, lambda self, state_dict, strict, assign, load: IncompatibleKeys([], []))
 
 
 # Keys

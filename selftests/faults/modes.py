@@ -204,3 +204,28 @@ def zero_grad_leaves_the_children(patch):
             parameter.grad = None
 
     patch.setattr(Module, "zero_grad", wrong)
+
+
+@fault("modes/zero_grad-sets-gradients-to-none", "modes/zero_grad-in-place")
+def zero_grad_skips_frozen_parameters(patch):
+    def wrong(self, set_to_none=True):
+        for parameter in self.parameters():
+            if parameter.requires_grad:
+                parameter.grad = None if set_to_none or parameter.grad is None else parameter.grad * 0.0
+
+    patch.setattr(Module, "zero_grad", wrong)
+
+
+@fault("modes/dropout-in-training")
+def dropout_keeps_with_the_probability_of_dropping(patch):
+    forward = Dropout.forward
+
+    def wrong(self, input):
+        if not self.training:
+            return forward(self, input)
+        p, self.p = self.p, 1 - self.p
+        output = forward(self, input) * (p / (1 - p))
+        self.p = p
+        return output
+
+    patch.setattr(Dropout, "forward", wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.reference import Module, ModuleDict, ModuleList, Sequential
 from conformance.reference.registry import join
+from conformance.reference.state import IncompatibleKeys
 from selftests.faults import fault
 
 CONTAINERS = (ModuleDict, ModuleList, Sequential)
@@ -223,6 +224,12 @@ def a_deep_copy_unties_what_was_shared(patch):
     def deepcopy(self, memo):
         new = object.__new__(type(self))
         vars(new).update({name: copy.deepcopy(value, {}) for name, value in vars(self).items()})
+        new._modules.update({name: copy.deepcopy(child, {}) for name, child in self._modules.items()})
         return new
 
     patch.setattr(Module, "__deepcopy__", deepcopy, raising=False)
+
+
+@fault("lifecycle/every-sequence-of-edits-keeps-the-contract")
+def loading_does_nothing(patch):
+    patch.setattr(Module, "load_state_dict", lambda self, *arguments, **options: IncompatibleKeys([], []))
