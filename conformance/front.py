@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -84,9 +86,7 @@ def check_implementation(
     chosen, settings = selected(clauses), _settings(profile)
     known = recorded(subject, contract.CLAUSES) if deviations is None else deviations
     return [
-        check(clause, subject, device, settings, known.get(clause.id, ()))
-        for device in devices
-        for clause in chosen
+        check(clause, subject, device, settings, known.get(clause.id, ())) for device in devices for clause in chosen
     ]
 
 
@@ -199,8 +199,9 @@ class _Check:
             raise ClauseFailure(text if error is None else f"{text}\n\n{self.explained()}") from error
 
     def explained(self) -> str:
-        given = dict(contract.drawn)
-        return failure.explain(self.clause, script.write(self.clause, self.subject, self.device, given), given)
+        shown = script.write(self.clause, self.subject, self.device, dict(contract.drawn))
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        return failure.explain(self.clause, shown, {}, f"python -m pytest {shlex.quote(test)}" if test else "")
 
 
 def _settings(name: str) -> hypothesis.settings:
