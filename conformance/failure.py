@@ -19,7 +19,8 @@ LONGEST = 20_000
 
 
 def explain(clause: Clause, shown: Script, given: Mapping[str, Any], again: str = "") -> str:
-    """The text of a failing clause; ``given`` are the smallest arguments that fail, ``again`` is the command."""
+    """The text of a failing clause; ``given`` are the smallest arguments that fail, for a deviation file, ``again`` is the
+    command."""
     parts = [
         f"{clause.id} ({clause.severity})",
         textwrap.fill(clause.sentence, WIDTH),
@@ -29,12 +30,20 @@ def explain(clause: Clause, shown: Script, given: Mapping[str, Any], again: str 
     ]
     if shown.observed or shown.expected:
         parts += [beside(shown.observed, shown.expected), ""]
-    parts += ["----- as a script, which exits non-zero until this is mended -----", shown.text.rstrip(), "-" * 66, ""]
-    if clause.strategies:
+    if shown.is_code:
+        parts += [
+            "----- as a script, which exits non-zero until this is mended -----",
+            shown.text.rstrip(),
+            "-" * 66,
+            "",
+        ]
+    else:
+        parts += [shown.text.lstrip("# ")]
+    if given:
         # A JSON string is a TOML string.
         parts += [f"as a deviation: witness = {json.dumps(arguments(clause, given), ensure_ascii=False)}"]
     parts += [f"again: {again}"] if again else []
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip()
 
 
 def reason(error: BaseException, observed: str, expected: str) -> str:

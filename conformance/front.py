@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -208,8 +210,9 @@ class _Check:
             raise ClauseFailure(text if error is None else f"{text}\n\n{self.explained()}") from error
 
     def explained(self) -> str:
-        given = dict(contract.drawn)
-        return failure.explain(self.clause, script.write(self.clause, self.subject, self.device, given), given)
+        shown = script.write(self.clause, self.subject, self.device, dict(contract.drawn))
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+        return failure.explain(self.clause, shown, {}, f"python -m pytest {shlex.quote(test)}" if test else "")
 
 
 def _settings(name: str) -> hypothesis.settings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -45,7 +46,7 @@ def given(
     kind = type("Given", (Given, type(implementation)), {})
     made: Given = object.__new__(kind)
     made.__dict__.update({**vars(implementation), "factory": factory, "call_with": example})
-    made.name = name or name_of(factory)
+    made.name, made.framework = name or name_of(factory), f"{implementation.name} {implementation.version}"
     first, second = made.new(), made.new()
     described = made.describe(first)
     made.__dict__.update(described=described, draws={"blueprint": st.just(described), "rows": st.none()})
@@ -77,6 +78,17 @@ def exact(value: Any) -> Any:
     return math.ldexp(round(mantissa * 256), exponent - 8)
 
 
+def otherwise(value: Any) -> Any:
+    """A blueprint of somebody's module with other values in it; anything else as it is."""
+
+    def change(member: Any) -> Any:
+        if getattr(member, "held", None) is None:
+            return member
+        return replace(member, held=tuple(not each if isinstance(each, bool) else each + 1 for each in member.held))
+
+    return value.map(change) if isinstance(value, bp.Blueprint) else value
+
+
 class Given(Implementation):
     """Mixed into an adapter by ``given``."""
 
@@ -85,6 +97,7 @@ class Given(Implementation):
     described: bp.Blueprint
     #: What some calls with the example returned in evaluation mode: one thing only, unless the module draws or counts.
     results: frozenset[str]
+    framework: str
 
     #: A class is held to what is documented, not to what PyTorch happens to do.
     held_to_observed = False  # type: ignore[assignment]
@@ -135,6 +148,12 @@ class Given(Implementation):
                 f"{self.name} cannot be called with the example: {type(error).__name__}: {error}"
             ) from error
         return frozenset(str([self.read(each) for each in values if self.is_tensor(each)]) for values in outputs)
+
+    def numbers(self) -> Iterator[Any]:
+        """Every element that a new module holds."""
+        for _, thing in self.objects(self.new()):
+            if not isinstance(thing, self.Module):
+                yield from self.read(thing).flat
 
     def objects(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         """(path, object) of everything that is registered in the tree, and of the module itself."""
@@ -211,7 +230,7 @@ class GivenSubject(Subject):
                 self._fill(found[name], member, before, here)
             elif isinstance(member, bp.Shared) and before == member:
                 self._keep(here, found[name])
-            elif isinstance(member, bp.Tensor) and _alike(member, before):
+            elif isinstance(member, bp.Tensor) and alike(member, before):
                 self.implementation.write(self._keep(here, found[name]), member.values())
             elif before is None and hasattr(module, name):
                 raise bp.NameTaken(
@@ -221,7 +240,7 @@ class GivenSubject(Subject):
                 self._register_member(module, name, member, self._member(member, here), self._models[path])
 
 
-def _alike(member: bp.Tensor, before: Any) -> bool:
+def alike(member: bp.Tensor, before: Any) -> bool:
     """Whether the tensor that is there can take the values."""
     return (
         type(member) is type(before)

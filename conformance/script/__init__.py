@@ -19,6 +19,7 @@ import pytest
 
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
+from conformance.given import Given, otherwise
 from conformance.implementation import OURS, Implementation
 from conformance.script import layout
 from conformance.script.comparison import explicit, guarded
@@ -35,7 +36,8 @@ class Script:
     """A script, and what it prints.
 
     Attributes:
-        text: the source.
+        text: the source; only a comment, one sentence that says why, for a module of somebody's own that cannot be made
+            in a script.
         observed, expected: what it prints; "" where it ran to its end.
         obstacle: why it needs the suite; "" for one that needs the implementation alone.
     """
@@ -45,6 +47,11 @@ class Script:
     expected: str = ""
     obstacle: str = ""
 
+    @property
+    def is_code(self) -> bool:
+        """Whether there is anything to run."""
+        return not all(line.startswith("#") for line in self.text.splitlines())
+
 
 def write(clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]) -> Script:
     """The script that shows what the property of the clause finds for these arguments.
@@ -53,10 +60,13 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
     written out, the script calls it, and its first line says what it needs.
     """
     try:
-        made = written_out(clause, implementation, device, arguments)
-        if not made.observed:
-            # Perhaps what fails is the building of something that nothing uses.
-            made = written_out(clause, implementation, device, arguments, whole=True)
+        for fills in ways(clause, implementation, device, arguments):
+            made = written_out(clause, implementation, device, arguments, fills=fills)
+            if not made.observed:
+                # Perhaps what fails is the building of something that nothing uses.
+                made = written_out(clause, implementation, device, arguments, whole=True, fills=fills)
+            if made.observed and len(made.text) <= LONGEST:
+                break
     except Exception as error:  # whatever it is, the failure must be shown
         return calling(clause, implementation, device, arguments, f"{type(error).__name__}: {error}")
     if not made.observed:
@@ -67,17 +77,48 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
     return made
 
 
+def ways(clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]) -> tuple[bool, ...]:
+    """Whether the values that a module of somebody's own shall hold are written into it: what to try first, and then.
+
+    They need not be where the script says the same whatever they are. Where the module is called, it is tried only if
+    the script would be too long: what the module computes depends on them.
+    """
+    if not isinstance(implementation, Given):
+        return (True,)
+    if any(value != value for value in implementation.numbers()):
+        return (True,)  # what is no number differs from itself
+
+    def text(arguments: Mapping[str, Any]) -> str:
+        specialiser = Specialiser(implementation, fills=False)
+        statements = specialiser.property(property_of(clause), {**arguments, "device": device})
+        return ast.unparse(ast.fix_missing_locations(ast.Module([*specialiser.head(), *statements], [])))
+
+    if text(arguments) != text({key: otherwise(each) for key, each in arguments.items()}):
+        return (True,)
+    return (True, False) if "example" in clause.needs else (False, True)
+
+
+def property_of(clause: Clause) -> Any:
+    """The bare function."""
+    return inspect.unwrap(getattr(clause.function, "replay", clause.function))  # type: ignore[arg-type]
+
+
 def written_out(
-    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], whole: bool = False
+    clause: Clause,
+    implementation: Implementation,
+    device: str,
+    arguments: Mapping[str, Any],
+    whole: bool = False,
+    fills: bool = True,
 ) -> Script:
-    """The property, written out for these arguments; with ``whole``, trees are built whole.
+    """The property, written out for these arguments; with ``whole``, trees are built whole; without ``fills``, modules of
+    somebody's own hold what their factory puts in.
 
     Raises:
         Unsupported: it does something that cannot be written down without the suite.
     """
-    specialiser = Specialiser(implementation)
-    function = inspect.unwrap(getattr(clause.function, "replay", clause.function))  # type: ignore[arg-type]
-    statements = specialiser.property(function, {**arguments, "device": device})
+    specialiser = Specialiser(implementation, fills)
+    statements = specialiser.property(property_of(clause), {**arguments, "device": device})
     head = specialiser.head()
     everything = pruned(statements, head, whole)
     place, observed, expected, shown = follow(everything, head)
@@ -108,6 +149,8 @@ def follow(statements: Statements, head: Statements) -> tuple[int, str, str, Sta
                 printed, error = failed.printed, failed.error
             if error is None:
                 continue
+            if hasattr(statement, "makes"):
+                raise error
             if "\nexpected:" in printed and isinstance(error, AssertionError):
                 return place, *sides(printed), explicit(statement, "observed", "expected")
             try:
@@ -157,12 +200,12 @@ def run(statements: Statements, space: dict[str, Any]) -> str:
 @contextlib.contextmanager
 def as_main(module: types.ModuleType) -> Iterator[None]:
     """While it is open, ``__main__`` is that module: what a script pickles is looked up there."""
-    before = sys.modules["__main__"]
+    before, path = sys.modules["__main__"], list(sys.path)
     sys.modules["__main__"] = module
     try:
         yield
     finally:
-        sys.modules["__main__"] = before
+        sys.modules["__main__"], sys.path[:] = before, path
 
 
 def used(head: Statements, statements: Statements) -> Statements:
@@ -171,7 +214,12 @@ def used(head: Statements, statements: Statements) -> Statements:
     kept: set[int] = set()
     while True:
         for i, statement in enumerate(head):
-            if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            if hasattr(statement, "first"):
+                kept.add(i)
+                continue
+            if hasattr(statement, "gives"):
+                names = statement.gives
+            elif isinstance(statement, (ast.Import, ast.ImportFrom)):
                 names = {(each.asname or each.name).partition(".")[0] for each in statement.names}
             else:
                 names = defined(statement) or mentioned(statement)
@@ -186,31 +234,38 @@ def used(head: Statements, statements: Statements) -> Statements:
 def heading(clause: Clause, implementation: Implementation) -> str:
     """The comment on top."""
     lines = textwrap.wrap(clause.sentence, 100)
-    lines += [f"See {clause.link}", f"Written for {implementation.name} {implementation.version}."]
+    written_for = f"{implementation.name} {implementation.version}"
+    if isinstance(implementation, Given):
+        written_for = f"{implementation.name} on {implementation.framework}"
+    lines += [f"See {clause.link}", f"Written for {written_for}."]
     return "\n".join(f"# {line}" for line in lines)
 
 
 def calling(
     clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
 ) -> Script:
-    """The last resort: a script that calls the property, and what it raises."""
-    text = call(clause, implementation, device, arguments, obstacle)
+    """The last resort: a script that calls the property, and what it raises; for a module of somebody's own, which only
+    the process that made it has, one sentence."""
     function = getattr(clause.function, "replay", clause.function)
     observed, expected = "", ""
     try:
         function(implementation=implementation, device=device, **arguments)
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         observed, expected = f"{type(error).__name__}: {error}", "no exception"
-    return Script(text, observed, expected, obstacle)
+    if isinstance(implementation, Given):
+        text = f"# There is no script of this failure: {' '.join(obstacle.split())}.\n"
+        return Script(text, observed, expected, obstacle)
+    return Script(call(clause, implementation, device, arguments, obstacle), observed, expected, obstacle)
 
 
 def call(
     clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
 ) -> str:
     """The text of a script that calls the property."""
+    reason = " ".join(obstacle.split())
     replay = ".replay" if hasattr(clause.function, "replay") else ""
     lines = [
-        f"# This script needs module-conformance, for the property cannot be written out ({' '.join(obstacle.split())}).",
+        f"# This script needs module-conformance, for the property cannot be written out ({reason}).",
         heading(clause, implementation),
         "",
         "from conformance.blueprint import parse_arguments",

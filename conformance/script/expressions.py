@@ -157,7 +157,8 @@ class Expressions:
         if isinstance(value, Method) and isinstance(value.owner, Tree) and value.name == "__getitem__":
             return ast.Attribute(self.lift(self.objects(value.owner)), "__getitem__", ast.Load())
         if isinstance(value, Method) and isinstance(value.owner, Adapter):
-            return name(self.define(getattr(type(self.implementation), value.name), {"self": Adapter()}))
+            function, first = self.method_of(value.name)
+            return name(self.define(function, {"self": first[0]} if first else {}))
         raise Unsupported(f"a {type(value).__name__} is used as a value")
 
     def function_expression(self, closure: Closure) -> ast.expr:

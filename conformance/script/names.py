@@ -18,14 +18,14 @@ from typing import Any
 import pytest
 
 from conformance import chain
+from conformance.given import Given
 from conformance.implementation import Implementation
 from conformance.model import Reading
-from conformance.script.literals import standard, unwritable
+from conformance.script.literals import literal, standard, unwritable
+from conformance.script.own import PACKAGES, Own, needs_us
 from conformance.script.scope import Scope, source
-from conformance.script.values import Adapter, Code, Method, Static, Value, expression, name
+from conformance.script.values import Adapter, Code, Method, Static, Unsupported, Value, expression, name
 
-#: Modules of ours that no script may import.
-PACKAGES = ("conformance", "strategies")
 #: What the adapter's file imports beside its framework.
 TOOLS = frozenset({*PACKAGES, "packaging", "pytest", "hypothesis"})
 #: Questions to the adapter that are answered now, for they are about it and not about its objects.
@@ -76,7 +76,7 @@ def starts_empty(module: str, key: str) -> bool:
     return any(empty_display(statement, key) for statement in module_source(module).body)
 
 
-class Names:
+class Names(Own):
     """The names a script uses: what is taken, what is imported, what is defined before the rest."""
 
     def __init__(self, implementation: Implementation):
@@ -105,8 +105,11 @@ class Names:
 
     def head(self) -> list[ast.stmt]:
         """The imports and definitions that the statements written so far need."""
-        imports = sorted(self.imports, key=lambda line: (line.startswith("from"), line))
-        return [*ast.parse("\n".join(imports)).body, *(each for one in self.definitions.values() for each in one)]
+        imports = sorted(self.imports.keys() - self.own.keys(), key=lambda line: (line.startswith("from"), line))
+        own = self.own_head()
+        made = [*ast.parse("\n".join(imports)).body, *(each for one in self.definitions.values() for each in one)]
+        self.check_own(made)
+        return [*own, *made]
 
     # --- the framework ---------------------------------------------------------------------------------------------
 
@@ -151,6 +154,8 @@ class Names:
     def import_module(self, module: types.ModuleType, alias: str) -> ast.expr:
         """The name of a module, imported."""
         full = module.__name__
+        if needs_us(module, self.allowed):
+            raise Unsupported(f"{full} needs module-conformance")
         parent, _, last = full.rpartition(".")
         if alias == full:
             self.imports[f"import {full}"] = None
@@ -176,7 +181,9 @@ class Names:
                     return ast.Attribute(self.import_module(module, alias), each, ast.Load())
         module, qualified = getattr(thing, "__module__", None), getattr(thing, "__qualname__", None)
         if isinstance(module, str) and isinstance(qualified, str) and "." not in qualified:
-            if getattr(sys.modules.get(module), qualified, None) is thing:
+            if getattr(sys.modules.get(module), qualified, None) is thing and not needs_us(
+                sys.modules[module], self.allowed
+            ):
                 self.imports[f"from {module} import {qualified}"] = None
                 self.used.add(qualified)
                 return name(qualified)
@@ -224,9 +231,13 @@ class Names:
             return name(self.define(inspect.unwrap(thing), {}))
         if self.framework(thing):
             return self.framework_name(thing)
-        if isinstance(thing, (type, types.FunctionType)) and "<" not in thing.__qualname__:
-            return self.framework_name(thing)
+        if isinstance(thing, (type, types.FunctionType, types.MethodType)):
+            return self.borrowed(thing)
         raise unwritable(thing)
+
+    def literal_of(self, value: Any) -> ast.expr:
+        """The expression that makes the value, or names it."""
+        return literal(value, self.resolve)
 
     def own_class(self, thing: type) -> ast.expr:
         """A class of the suite's or of the adapter's, written out."""
@@ -259,7 +270,7 @@ class Names:
             return Code(self.import_module(thing, key), stable=True) if self.framework(thing) else Static(thing)
         if isinstance(thing, (type, types.FunctionType, types.BuiltinFunctionType)) and self.framework(thing):
             module = thing.__module__
-            if getattr(sys.modules.get(module), key, None) is thing:
+            if getattr(sys.modules.get(module), key, None) is thing and not needs_us(sys.modules[module], self.allowed):
                 self.imports[f"from {module} import {key}"] = None
                 self.used.add(key)
                 return Code(name(key), stable=True, something=True)
@@ -296,9 +307,9 @@ class Names:
 
     def adapter_attribute(self, key: str) -> Value:
         """``implementation.key``."""
-        own = inspect.getattr_static(type(self.implementation), key, None)
-        own = vars(self.implementation).get(key, own)
-        if isinstance(own, types.FunctionType) or key in ASKED_NOW:
+        own = self.attribute_of(key)
+        bound = getattr(own, "__self__", None) is self.implementation
+        if isinstance(own, (types.FunctionType, staticmethod)) or bound or key in ASKED_NOW:
             return Method(Adapter(), key)
         if own is not None and not isinstance(own, type):
             thing = getattr(self.implementation, key)
@@ -316,6 +327,20 @@ class Names:
         if isinstance(thing, types.ModuleType):
             return Code(self.import_module(thing, thing.__name__.rpartition(".")[2]), stable=True, something=True)
         return Code(self.resolve(thing), stable=True, something=True)
+
+    def attribute_of(self, key: str) -> Any:
+        """What the adapter itself, or else its class, has under that name."""
+        return vars(self.implementation).get(key, inspect.getattr_static(type(self.implementation), key, None))
+
+    def method_of(self, key: str) -> tuple[Any, list[Value]]:
+        """The function behind a method of the adapter, and what it is given before the arguments."""
+        own = self.attribute_of(key)
+        bound = isinstance(own, types.MethodType) or key not in vars(self.implementation)
+        if isinstance(own, (types.MethodType, staticmethod)):
+            bound, own = bound and not isinstance(own, staticmethod), own.__func__
+        if hasattr(own, "__wrapped__"):
+            raise Unsupported(f"{self.implementation.name}.{key} is decorated")
+        return own, [Adapter()] if bound else []
 
     def class_attribute(self, key: str) -> ast.expr | None:
         """``nn.MaxPool2D`` where the adapter's class says ``MaxPool2d = nn.MaxPool2D``."""
@@ -341,9 +366,11 @@ class Names:
             return Static(answer(*(a.value for a in arguments), **{k: v.value for k, v in keywords.items()}))
         if key == "build":
             return self.build(*arguments, **keywords)
-        function = getattr(type(self.implementation), key)
-        given = [Adapter(), *arguments]
-        if key == "read" and len(arguments) == 1 and not keywords:
+        if key == "example" and isinstance(self.implementation, Given):
+            return self.example(arguments[1])
+        function, first = self.method_of(key)
+        given = [*first, *arguments]
+        if key == "read" and first and len(arguments) == 1 and not keywords:
             made = name(self.define(function, {"self": Adapter()}))
             return Code(ast.Call(made, [self.lift(arguments[0])], []), something=True)
         if key == "tensor":

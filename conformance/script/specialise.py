@@ -8,7 +8,9 @@ for the part of Python that properties are written in; anything else raises :cla
 Some statements carry a note for those who lay the script out, as an attribute of the syntax tree's node: ``owner``, the
 variable of the object that the statement builds; ``marks``, a place where a table or log may stand; ``lives``, what the
 adapter's file has done in this process already; ``swapped``, an assertion whose expected side stands first;
-``known``, one of which a side is known; ``raises``, one that asks for an exception.
+``known``, one of which a side is known; ``raises``, one that asks for an exception; ``makes``, one that makes a module
+with somebody's own factory; ``gives``, the names that a statement from somebody's own file gives; ``first``, one that
+stands above all others.
 """
 
 from __future__ import annotations
@@ -30,10 +32,14 @@ from conformance.script.values import Adapter, Code, Static, Unsupported, name
 
 
 class Specialiser(Names, Trees, Expressions, Calls, Statements):
-    """Writes one property out. ``out`` is the list of statements being written."""
+    """Writes one property out. ``out`` is the list of statements being written.
 
-    def __init__(self, implementation: Implementation):
+    With ``fills``, modules that somebody else made are given the values that the blueprint says they hold.
+    """
+
+    def __init__(self, implementation: Implementation, fills: bool = True):
         super().__init__(implementation)
+        self.fills = fills
         self.out: list[ast.stmt] = []
         self.functions: dict[Any, str] = {}
         self.depth = 0

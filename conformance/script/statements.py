@@ -627,7 +627,7 @@ class Statements:
 
     def adapter_manager(self, callee: Method, context: ast.Call, scope: Scope, inside: Callable[[], None]) -> None:
         """A context manager that the adapter offers."""
-        function = inspect.unwrap(getattr(type(self.implementation), callee.name, None) or callee.owner)
+        function = inspect.unwrap(self.attribute_of(callee.name) or callee.owner)
         if not inspect.isgeneratorfunction(function):
             raise Unsupported(f"with ... {callee.name}")
         made = ast.Call(context.func, [ast.Name("implementation", ast.Load()), *context.args], context.keywords)

@@ -10,9 +10,10 @@ from typing import Any
 
 from conformance import blueprint as bp
 from conformance import model
+from conformance.given import alike
 from conformance.implementation import Implementation, Subject
-from conformance.script.scope import Scope, assign
-from conformance.script.values import Adapter, Code, Method, Static, Table, Tree, Unsupported, Value, call, name
+from conformance.script.scope import Scope, assign, plain_name
+from conformance.script.values import Adapter, Code, Method, Pack, Static, Table, Tree, Unsupported, Value, call, name
 
 NAMES = """
 def {function}(thing):
@@ -49,7 +50,7 @@ class Trees:
         for path, node in subject.blueprint.walk():
             variable = tree.variables[path]
             with self._owned(variable):
-                if not node.training:
+                if not node.training and node.kind != "Given":
                     self.emit(self._set(variable, "training", ast.Constant(False)))
                 for hook in node.hooks:
                     handle = self.tree_call(tree, "register", [Static(hook), self._known(variable)], None)
@@ -85,6 +86,8 @@ class Trees:
         return made
 
     def _module(self: Any, tree: Tree, node: bp.Blueprint, path: str) -> Code:
+        if node.kind == "Given":
+            return self._given(tree, node, path)
         subject, made = tree.subject, {}
         for key, member in node.members:
             made[key] = self._member(tree, member, model.join(path, key))
@@ -103,6 +106,75 @@ class Trees:
                 steps = [key for key, child in here.modules_.items() if child is not None]
                 self.emit(self._set(variable, "steps", self.lift(Static(steps))))
         return self._known(variable)
+
+    # --- modules that somebody else made ------------------------------------------------------------------------------
+
+    def _given(self: Any, tree: Tree, node: bp.Blueprint, path: str) -> Code:
+        """A module of the factory's, as ``GivenSubject`` makes it so that it holds what the blueprint says."""
+        implementation = self.implementation
+        made = self.call_of(implementation.factory)
+        if tree.subject.device != "cpu":
+            made = self.lift(
+                self.adapter_call("move", [Code(made), Static(tree.subject.device)], {}, Scope({}, "inline"))
+            )
+        variable = tree.variables[path] = self._new(path, "module")
+        with self._owned(variable):
+            statement = assign(variable, made)
+            statement.makes = True
+            self.emit(statement)
+            self._fill(tree, implementation.new(), node, implementation.described, path)
+        return self._known(variable)
+
+    def _fill(self: Any, tree: Tree, module: Any, node: bp.Blueprint, was: bp.Blueprint, path: str) -> None:
+        """The members that the blueprint asks for; ``module`` is one that shows how those of the factory's are reached."""
+        held, scope = self._known(tree.variables[path]), Scope({}, "inline")
+        found = {key: thing for key, _, thing in self.implementation.registered(module)}
+        for key, member in node.members:
+            here, before = model.join(path, key), dict(was.members).get(key)
+            if isinstance(member, bp.Blueprint) and member.kind == "Given":
+                self._reach(tree, here, held, module, key, found[key], "module")
+                self._fill(tree, found[key], member, before, here)
+            elif isinstance(member, bp.Shared) and before == member:
+                tree.variables[here] = tree.variables[member.path]
+            elif isinstance(member, bp.Tensor) and alike(member, before):
+                kind = "parameter" if isinstance(member, bp.Parameter) else "buffer"
+                reached = self._reach(tree, here, held, module, key, found[key], kind)
+                if self.fills or member.held is None:
+                    self.adapter_call("write", [reached, Static(member.values())], {}, scope)
+            elif before is None and hasattr(module, key):
+                raise Unsupported(f"the module has an attribute {key!r} of its own")
+            elif before is None or not isinstance(member, bp.Empty):
+                arguments = [held, Static(key), Static(member), self._member(tree, member, here)]
+                self.helper(Subject._register_member, [tree, *arguments, Static(tree.subject.models[path])], {}, scope)
+        if node.training != was.training:
+            self.emit(self._set(tree.variables[path], "training", ast.Constant(node.training)))
+
+    def _reach(self: Any, tree: Tree, path: str, held: Code, module: Any, key: str, thing: Any, kind: str) -> Code:
+        """A variable for what the module holds under that name."""
+        if getattr(module, key, None) is not thing:
+            raise Unsupported(f"what is registered as {path!r} is no attribute of that name")
+        made: ast.expr = ast.Attribute(held.node, key, ast.Load())
+        if not plain_name(key):
+            made = call("getattr", held.node, ast.Constant(key))
+        reached = self._kept(tree, path, kind, made)
+        tree.reached.append(tree.variables[path])
+        return reached
+
+    def example(self: Any, device: Value) -> Value:
+        """The arguments with which somebody calls the module."""
+        implementation = self.implementation
+        made, variable = self.call_of(implementation.call_with), self.fresh("arguments")
+        values = implementation.call_with()
+        self.emit(assign(variable, made if isinstance(values, tuple) else ast.Tuple([made], ast.Load())))
+        items = [Code(ast.Subscript(name(variable), ast.Constant(i), ast.Load()))
+                 for i in range(len(values) if isinstance(values, tuple) else 1)]  # fmt: skip
+        if device.value == "cpu":
+            return Pack(items)
+        given = values if isinstance(values, tuple) else (values,)
+        return Pack([
+            self.adapter_call("move", [item, device], {}, Scope({}, "inline")) if implementation.is_tensor(each) else item
+            for item, each in zip(items, given)
+        ])  # fmt: skip
 
     def _member(self: Any, tree: Tree, member: Any, path: str) -> Value:
         if isinstance(member, bp.Blueprint):
@@ -230,6 +302,7 @@ def pruned(statements: list[ast.stmt], shown: list[ast.stmt], whole: bool = Fals
     and logs that they do use. With ``whole``, every object stays."""
     owned: dict[str, list[ast.stmt]] = {}
     needed: set[str] = set()
+    reached = {tree.function: tree.reached for tree, _ in (each.marks for each in statements if hasattr(each, "marks"))}
     for statement in statements:
         if hasattr(statement, "owner") and not whole:
             owned.setdefault(statement.owner, []).append(statement)
@@ -240,6 +313,7 @@ def pruned(statements: list[ast.stmt], shown: list[ast.stmt], whole: bool = Fals
     todo = set(needed)
     while todo:
         more = {each for variable in todo for statement in owned.pop(variable, []) for each in mentioned(statement)}
+        more |= {reach for variable in todo for reach in reached.pop(variable, ())}
         more |= {v for v, own in owned.items() if any(n in needed for s in own for n in defined(s))}
         todo = more - needed
         needed |= more

@@ -97,6 +97,7 @@ class Tree:
         handles: variables of the handles of its hooks, by hook name.
         table, function: the script's table of "which object is which", and its function that looks it up.
         log: the script's list of what the hooks wrote.
+        reached: variables of what a factory's module holds: all are needed where it is asked which is which.
     """
 
     subject: Any
@@ -106,6 +107,7 @@ class Tree:
     table: str = ""
     function: str = ""
     log: str = ""
+    reached: list[str] = field(default_factory=list)
 
 
 Value = Any  # one of the above
