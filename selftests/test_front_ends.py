@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -384,3 +387,66 @@ def test_a_parametrized_test_has_a_case_for_each_clause_that_makes_sense(pyteste
 def test_a_case_that_is_known_for_no_clause_is_refused():
     with pytest.raises(ContractError, match="known names 'state_dict/nothing', which is no clause"):
         check(conformance.Case(Net, known={"state_dict/nothing": "x"}))
+
+
+# --- scripts of their failures -----------------------------------------------------------------------------------
+
+MINE = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return self.layer(x)
+
+    def named_parameters(self, *args, **kwargs):
+        return iter(list(super().named_parameters(*args, **kwargs))[:KEPT])
+
+    def __call__(self, x):
+        return TIMES * super().__call__(x)
+
+def example():
+    return torch.ones(1, 2)
+"""
+WITHOUT_US = "import sys\nfor name in ('conformance', 'strategies'): sys.modules[name] = None\n"
+BROKEN_NET, MENDED_NET = (
+    MINE.replace("KEPT", "1").replace("TIMES", "2"),
+    MINE.replace("KEPT", "9").replace("TIMES", "1"),
+)
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A file of one's own with a broken module in it."""
+    pytest.importorskip("torch")
+    (tmp_path / "mine_to_check.py").write_text(BROKEN_NET)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mine_to_check", raising=False)
+    return importlib.import_module("mine_to_check")
+
+
+def test_the_script_of_ones_own_module_needs_that_module_alone(mine, tmp_path):
+    ids = ["traversal/named_parameters-own-then-children", "behaviour/call-gives-what-forward-gives"]
+    records = conformance.check_module(mine.Net, example=mine.example, clauses=ids)
+    assert [record.outcome for record in records] == ["failed", "failed"]
+    for record in records:
+        assert record.observed != record.expected and record.reason.startswith("observed ")
+        assert "conformance" not in record.script
+        for text, status in ((BROKEN_NET, 1), (MENDED_NET, 0)):
+            (tmp_path / "mine_to_check.py").write_text(text)
+            ran = [sys.executable, "-B", "-c", WITHOUT_US + record.script]
+            done = subprocess.run(ran, capture_output=True, text=True, cwd=tmp_path)
+            assert done.returncode == status, done.stderr
+            assert status == 0 or "\nexpected: " in done.stdout
+        (tmp_path / "mine_to_check.py").write_text(BROKEN_NET)
+
+
+def test_where_a_module_cannot_be_made_in_a_script_one_sentence_says_why(mine):
+    clause = "traversal/named_parameters-own-then-children"
+    (record,) = conformance.check_module(lambda: mine.Net(), clauses=clause)
+    assert re.fullmatch(r"# There is no script of this failure: .+\.\n", record.script)
+    assert record.observed.startswith("AssertionError") and record.outcome == "failed"
