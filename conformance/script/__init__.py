@@ -25,6 +25,7 @@ from conformance.script import layout
 from conformance.script.comparison import explicit, guarded
 from conformance.script.specialise import Specialiser
 from conformance.script.trees import defined, mentioned, pruned
+from conformance.script.values import Unsupported
 
 Statements = list[ast.stmt]
 #: A longer script is no help to anybody: it calls the property instead.
@@ -68,7 +69,8 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
             if made.observed and len(made.text) <= LONGEST:
                 break
     except Exception as error:  # whatever it is, the failure must be shown
-        return calling(clause, implementation, device, arguments, f"{type(error).__name__}: {error}")
+        reason = str(error) if isinstance(error, Unsupported) else f"{type(error).__name__}: {error}"
+        return calling(clause, implementation, device, arguments, reason)
     if not made.observed:
         return calling(clause, implementation, device, arguments, "written out, it shows no difference")
     if len(made.text) > LONGEST:
