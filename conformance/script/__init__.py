@@ -30,6 +30,7 @@ from conformance.script.values import Unsupported
 Statements = list[ast.stmt]
 #: A longer script is no help to anybody: it calls the property instead.
 LONGEST = 20_000
+TOO_LONG = "written out it is too long to read; smaller arguments, or a smaller module, may give a shorter one"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
     if not made.observed:
         return calling(clause, implementation, device, arguments, "written out, it shows no difference")
     if len(made.text) > LONGEST:
-        shown = calling(clause, implementation, device, arguments, "written out, it is too long to read")
+        shown = calling(clause, implementation, device, arguments, TOO_LONG)
         return dataclasses.replace(shown, observed=made.observed, expected=made.expected)
     return made
 
