@@ -380,8 +380,57 @@ def test_a_parametrized_test_has_a_case_for_each_clause_that_makes_sense(pyteste
             "*no longer deviates: remove 'state_dict/parameters-and-persistent-buffers' from what the case is known for",
             "*hides: *",
             "*traversal/named_parameters-own-then-children (required)",
+            "E * module = HidesTheBias(2, 2)",
+            "E * again: python -m pytest 'test_own.py::test_contract[[]hides-traversal/named_parameters-own*-cpu[]]'",
         ]
     )
+    # What a case is known for needs no witness.
+    result.stdout.no_fnmatch_line("*as a deviation: witness*")
+
+
+def test_a_failure_of_a_module_that_no_script_can_make_says_why(pytester, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/selftests/")[0])
+    own = OWN.replace("lambda: HidesTheBias(2, 2)", "(lambda wrong=HidesTheBias: wrong(2, 2))")
+    pytester.makepyfile(test_own=own)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-k", "hides and named_parameters")
+    result.stdout.fnmatch_lines(["E * There is no script of this failure: <lambda> has parameters or a decorator."])
+    result.stdout.no_fnmatch_line("*as a script*")
+
+
+ALONE = """
+import conformance
+import torch
+
+class Quiet(torch.nn.Linear):
+    def named_parameters(self, *args, **kwargs):
+        return iter(())
+
+@conformance.parametrize_with_clauses([conformance.Case(lambda: Quiet(2, 2), name="quiet")], clauses="traversal/parameters-*")
+def test_contract(check):
+    check()
+"""
+
+
+def test_the_script_that_pytest_shows_runs_where_the_suite_is_not(pytester, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/selftests/")[0])
+    pytester.makepyfile(test_alone=ALONE)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    lines = [line.removeprefix("E").removeprefix("       ") for line in result.outlines if line.startswith("E")]
+    start = next(i for i, line in enumerate(lines) if line.startswith("----- as a script"))
+    shown = lines[start + 1 : lines.index("-" * 66)]
+    text = "\n".join(shown)
+    assert "class Quiet(torch.nn.Linear):" in text and "conformance" not in text
+    kept = text.replace("def named_parameters", "def other")
+    for name, content, status in (("broken", text, 1), ("mended", kept, 0)):
+        path = pytester.path / f"{name}.py"
+        path.write_text(content)
+        code = (
+            f"import runpy, sys; sys.modules['conformance'] = None; runpy.run_path({str(path)!r}, run_name='__main__')"
+        )
+        done = pytester.run(sys.executable, "-I", "-W", "ignore", "-c", code)
+        assert done.ret == status
+        done.stdout.fnmatch_lines(["observed: *", "expected: *"])
 
 
 def test_a_case_that_is_known_for_no_clause_is_refused():
@@ -443,10 +492,3 @@ def test_the_script_of_ones_own_module_needs_that_module_alone(mine, tmp_path):
             assert done.returncode == status, done.stderr
             assert status == 0 or "\nexpected: " in done.stdout
         (tmp_path / "mine_to_check.py").write_text(BROKEN_NET)
-
-
-def test_where_a_module_cannot_be_made_in_a_script_one_sentence_says_why(mine):
-    clause = "traversal/named_parameters-own-then-children"
-    (record,) = conformance.check_module(lambda: mine.Net(), clauses=clause)
-    assert re.fullmatch(r"# There is no script of this failure: .+\.\n", record.script)
-    assert record.observed.startswith("AssertionError") and record.outcome == "failed"

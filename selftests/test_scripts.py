@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
+import importlib
 import io
 import json
 import subprocess
@@ -19,6 +21,8 @@ from hypothesis import strategies as st
 from conformance import contract, deviations, implementation, script
 from conformance.check import check, obstacle
 from conformance.failure import beside, kept
+from conformance.front import Case
+from conformance.given import given as one_module
 from conformance.implementations.reference import Reference
 from conformance.profiles import profile
 from conformance.script import Script, layout
@@ -238,3 +242,247 @@ def test_long_lines_are_broken_where_python_allows_it():
     text = layout.broken(line)
     assert max(map(len, text.splitlines())) <= layout.WIDTH
     assert compile(text, "", "exec") and eval(text[len("assert f") :].partition(" ==")[0])
+
+
+# --- modules of one's own, and adapters in any file ----------------------------------------------------------------
+
+OWN = """
+import functools
+import torch
+from torch import nn
+
+WIDTH = 3
+
+class Base(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(2, width), nn.BatchNorm1d(width))
+        self.again = self.body
+        self.register_buffer("scale", torch.rand(width), persistent=False)
+
+    def forward(self, x):
+        return self.body(x) * self.scale
+
+class Broken(Base):
+    def named_buffers(self, *args, **kwargs):
+        return iter(())
+
+    def __call__(self, x):
+        return super().__call__(x) + 1
+
+    def load_state_dict(self, *args, **kwargs):
+        return super().load_state_dict(*args, **{**kwargs, "strict": False})
+
+def broken():
+    return Broken(WIDTH)
+
+def example():
+    return torch.ones(2, 2)
+"""
+ADAPTER = """
+import functools
+import torch
+from torch import nn
+from conformance.implementations.torch import Torch
+
+def limited(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return list(function(*args, **kwargs))[:1]
+    return wrapper
+
+class Module(nn.Module):
+    @limited
+    def named_modules(self, *args, **kwargs):
+        return super().named_modules(*args, **kwargs)
+
+class Limited(Torch):
+    name, version, contract_version = "limited", "0.1", "2.13"
+    Module = Module
+
+class Decorated(Limited):
+    Module = nn.Module
+    name = "decorated"
+
+    @limited
+    def save(self, thing, file):
+        torch.save({}, file)
+        return ()
+
+implementation, decorated = Limited(), Decorated()
+"""
+BUFFERS, CALLED = "traversal/named_buffers-own-then-children", "behaviour/call-gives-what-forward-gives"
+SAVED, STRICT = "copying/pickle-keeps-names-and-values", "load_state_dict/strict-refuses-missing-keys"
+QUICK = hypothesis.settings(profile("quick"), derandomize=True, database=None)
+
+
+class _Mended(ast.NodeTransformer):
+    """Leaves the methods out that break the contract."""
+
+    def visit_ClassDef(self, node):
+        wrong = ("named_buffers", "__call__", "load_state_dict", "named_modules")
+        node.body = [each for each in node.body if getattr(each, "name", "") not in wrong] or [ast.Pass()]
+        return node
+
+
+def mended(text):
+    return ast.unparse(_Mended().visit(ast.parse(text)))
+
+
+def files(folder, module, text):
+    """The broken file and the mended one, each in a folder of its own; the broken one imported."""
+    for kind, content in (("broken", text), ("mended", mended(text))):
+        (folder / kind).mkdir()
+        (folder / kind / f"{module}.py").write_text(content, encoding="utf-8")
+    sys.path.insert(0, str(folder / "broken"))
+    try:
+        importlib.invalidate_caches()
+        return importlib.import_module(module)
+    finally:
+        del sys.path[0]
+
+
+def outcomes(folder, made):
+    """The exit status and output of scripts, each run alone: with what is broken, and with that mended."""
+    done = {}
+    for kind in ("broken", "mended"):
+        paths = {}
+        for id, each in made.items():
+            text = each.text.replace(str(folder / "broken"), str(folder / kind))
+            path = folder / f"{kind}-{id.replace('/', '-')}.py"
+            path.write_text(mended(text) if kind == "mended" else text, encoding="utf-8")
+            paths[str(path)] = id
+        ran = isolated(*paths, code=RUNNER)
+        assert ran.returncode == 0, ran.stderr
+        done[kind] = {paths[path]: result for path, result in json.loads(ran.stdout).items()}
+    return done
+
+
+#: What makes the module, and its example: in files that need nothing of the suite's, and in files of tests.
+KINDS = {
+    "class": ("", "Case(functools.partial(own.Broken, 2), own.example)"),
+    "function": ("", "Case(own.broken, own.example)"),
+    "lambda": ("CASE = lambda: Broken(WIDTH), lambda: torch.ones(2, 2)\n", "Case(*own.CASE)"),
+    "test file": ("import conformance\nCASE = conformance.Case(broken, example)\n", "own.CASE"),
+    "lambda of a test file": (
+        "import conformance\nCASE = conformance.Case(lambda: Broken(WIDTH), lambda: (torch.ones(2, 2),))\n",
+        "own.CASE",
+    ),
+    "closure of a test file": (
+        "import conformance\ndef case(kind, width):\n    def make():\n        return kind(width).eval()\n"
+        "    return conformance.Case(make, lambda: torch.ones(2, width))\n",
+        "own.case(own.Broken, 2)",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_script_of_a_module_of_ones_own_makes_it_with_its_own_factory(kind, tmp_path):
+    pytest.importorskip("torch")
+    more, case = KINDS[kind]
+    own = files(tmp_path, f"own_{list(KINDS).index(kind)}", OWN + more)
+    case = eval(case, {"own": own, "Case": Case, "functools": functools})
+    subject = one_module(implementation.find("torch"), case.factory, case.example)
+    made = {}
+    for id in (BUFFERS, CALLED, SAVED, STRICT):
+        assert check(CLAUSES[id], subject, settings=QUICK).outcome == "failed"
+        made[id] = script.write(CLAUSES[id], subject, "cpu", dict(contract.drawn))
+        assert not made[id].obstacle, (id, made[id].obstacle)
+    assert ("from own_" in made[BUFFERS].text) is (kind in ("class", "function", "lambda"))
+    # What it holds is written only where that matters.
+    assert "copy_" not in made[BUFFERS].text and "copy_" in made[SAVED].text
+    done = outcomes(tmp_path, made)
+    for id, (code, output) in done["broken"].items():
+        assert code and output.startswith("observed:") and script.sides(output)[1] == made[id].expected, (id, code)
+    assert {id: result[0] for id, result in done["mended"].items()} == dict.fromkeys(made, 0)
+
+
+class Instance:
+    """Makes modules, and is no function."""
+
+    def __call__(self):
+        return without_buffers()
+
+
+def without_buffers():
+    from conformance.reference import Buffer, Module, Tensor
+
+    class Local(Module):
+        def __init__(self):
+            super().__init__()
+            self.kept = Buffer(Tensor([1.0]))
+
+        def named_buffers(self, *args, **kwargs):
+            return iter(())
+
+    return Local()
+
+
+@pytest.mark.parametrize(
+    "factory, reason",
+    [
+        (Instance(), "a Instance makes it, and a script can name functions and classes only"),
+        (type(without_buffers()), "without_buffers.<locals>.Local is defined in a function, where no script finds it"),
+        (eval("lambda: kind()", {"kind": without_buffers, "__name__": __name__}), "a lambda has no source"),
+    ],
+)
+def test_a_module_that_no_script_can_make_has_a_sentence_instead(factory, reason):
+    subject, clause = one_module(implementation.find("reference"), factory), CLAUSES[BUFFERS]
+    assert check(clause, subject, settings=QUICK).outcome == "failed"
+    made = script.write(clause, subject, "cpu", dict(contract.drawn))
+    assert made.text == f"# There is no script of this failure: {reason}.\n" and not made.is_code
+    assert made.observed.startswith("AssertionError") and made.expected == "no exception"
+
+
+def test_a_script_that_would_need_the_suite_for_the_module_says_so(tmp_path):
+    pytest.importorskip("torch")
+    text = f"from conformance.transform import plain\n{OWN}\nBroken.spare = plain\n"
+    subject = one_module(implementation.find("torch"), files(tmp_path, "own_needy", text).broken)
+    assert check(CLAUSES[BUFFERS], subject, settings=QUICK).outcome == "failed"
+    made = script.write(CLAUSES[BUFFERS], subject, "cpu", dict(contract.drawn))
+    assert made.text.startswith("# There is no script of this failure: own_needy needs conformance.transform")
+
+
+def test_the_script_of_an_adapter_with_decorators_holds_them_or_says_that_it_cannot(tmp_path):
+    pytest.importorskip("torch")
+    adapters = files(tmp_path, "limited_adapter", ADAPTER)
+    clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
+    assert check(clause, adapters.implementation, settings=QUICK).outcome == "failed"
+    made = script.write(clause, adapters.implementation, "cpu", dict(contract.drawn))
+    assert "def limited" in made.text and "limited_adapter" not in made.text
+    done = outcomes(tmp_path, {clause.id: made})
+    code, output = done["broken"][clause.id]
+    assert code and output.startswith("observed:") and script.sides(output)[1] == made.expected
+    assert done["mended"][clause.id][0] == 0
+
+    clause = CLAUSES["serialization/state_dict-round-trip"]
+    assert check(clause, adapters.decorated, settings=QUICK).outcome == "failed"
+    made = script.write(clause, adapters.decorated, "cpu", dict(contract.drawn))
+    assert made.obstacle == "decorated.save is decorated"
+    first = (
+        "# This script needs module-conformance, for the property cannot be written out (decorated.save is decorated)."
+    )
+    assert made.text.splitlines()[0] == first
+
+
+def forgets(thing, file, **options):
+    """A save() that leaves the first entry out."""
+    import torch
+
+    torch.save(type(thing)(list(thing.items())[1:]), file)
+
+
+def test_what_was_set_on_the_adapter_itself_comes_before_its_class(monkeypatch, tmp_path):
+    pytest.importorskip("torch")
+    from conformance.implementations.torch import Torch
+
+    subject, clause = Torch(), CLAUSES["serialization/state_dict-round-trip"]
+    monkeypatch.setitem(vars(subject), "save", forgets)
+    assert check(clause, subject, settings=QUICK).outcome == "failed"
+    made = script.write(clause, subject, "cpu", dict(contract.drawn))
+    assert not made.obstacle and "[1:]" in made.text
+    for text, status in ((made.text, 1), (made.text.replace("[1:]", ""), 0)):
+        path = tmp_path / f"exits_with_{status}.py"
+        path.write_text(text, encoding="utf-8")
+        done = isolated(path)
+        assert done.returncode == status and script.sides(done.stdout)[1] == made.expected, done.stderr

@@ -25,10 +25,12 @@ from conformance.script import layout
 from conformance.script.comparison import explicit, guarded
 from conformance.script.specialise import Specialiser
 from conformance.script.trees import defined, mentioned, pruned
+from conformance.script.values import Unsupported
 
 Statements = list[ast.stmt]
 #: A longer script is no help to anybody: it calls the property instead.
 LONGEST = 20_000
+TOO_LONG = "written out it is too long to read; smaller arguments, or a smaller module, may give a shorter one"
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ def write(clause: Clause, implementation: Implementation, device: str, arguments
             if made.observed and len(made.text) <= LONGEST:
                 break
     except Exception as error:  # whatever it is, the failure must be shown
-        return calling(clause, implementation, device, arguments, f"{type(error).__name__}: {error}")
+        reason = str(error) if isinstance(error, Unsupported) else f"{type(error).__name__}: {error}"
+        return calling(clause, implementation, device, arguments, reason)
     if not made.observed:
         return calling(clause, implementation, device, arguments, "written out, it shows no difference")
     if len(made.text) > LONGEST:
-        shown = calling(clause, implementation, device, arguments, "written out, it is too long to read")
+        shown = calling(clause, implementation, device, arguments, TOO_LONG)
         return dataclasses.replace(shown, observed=made.observed, expected=made.expected)
     return made
 

@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conformance.script.literals import unwritable
 from conformance.script.scope import assign, source, stored
 from conformance.script.values import Unsupported, name
 
@@ -194,10 +193,8 @@ class Own:
         for part in path.split("."):
             found = getattr(found, part, None)
         if module is None or "<" in path or found != thing:
-            where = " in a function" if "<locals>" in path else ""
-            raise Unsupported(
-                f"{path if path != '<' else repr(thing)} is defined{where or ' under no name of a module'}"
-            )
+            where = "in a function" if "<locals>" in path else "under no name of a module"
+            raise Unsupported(f"{path} is defined {where}, where no script finds it")
         first, *rest = path.split(".")
         self.bring(module, {first})
         made: ast.expr = name(first)
@@ -320,7 +317,7 @@ class Own:
         if isinstance(function, types.FunctionType) and "<" in function.__qualname__:
             return self.written(function)
         if not isinstance(function, (type, types.FunctionType, types.MethodType)):
-            raise unwritable(function)
+            raise Unsupported(f"a {type(function).__name__} makes it, and a script can name functions and classes only")
         return ast.Call(self.resolve(function), [], [])
 
     def written(self: Any, function: types.FunctionType) -> ast.expr:
