@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import pytest
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
@@ -24,18 +25,97 @@ PICKLE = {
 }
 EVERY_NAME = ("Module.named_parameters(remove_duplicate)", "Module.named_buffers(remove_duplicate)")
 
-#: What Noting hooks have written: pickle makes new hooks, which write here too.
+#: Kinds of hooks, those of a group in the order in which they fire, and what an implementation needs for them.
+FORWARD = ("forward_pre", "forward")
+BACKWARD = ("full_backward_pre", "full_backward")
+STATE = ("state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post")
+BACKWARD_HOOKS = ("autograd", "Module.register_full_backward_pre_hook", "Module.register_full_backward_hook")
+STATE_HOOKS = (
+    "Module.register_state_dict_pre_hook",
+    "Module.register_state_dict_post_hook",
+    "Module.register_load_state_dict_pre_hook",
+    "Module.register_load_state_dict_post_hook",
+)
+OPTIONS = (
+    "Module.register_forward_pre_hook(with_kwargs)",
+    "Module.register_forward_hook(with_kwargs)",
+    "Module.register_forward_hook(always_call)",
+)
+
+#: What Noting hooks have written: copies of them write here too.
 NOTES = []
 
 
 class Noting:
-    """A hook that can be pickled: it writes its name into NOTES."""
+    """A hook that can be pickled: it writes its name, its module and how much more it was given into NOTES."""
 
     def __init__(self, name):
         self.name = name
 
     def __call__(self, module, *arguments):
-        NOTES.append(self.name)
+        NOTES.append((self.name, module, len(arguments)))
+
+
+def run_forward(implementation, device, layer):
+    """Call the layer."""
+    layer(implementation.tensor([[0.5, 1.0]], "float32", device))
+
+
+def run_backward(implementation, device, layer):
+    """Call the layer and go back through it, to its input too."""
+    x = implementation.parameter(implementation.tensor([[0.5, 1.0]], "float32", device))
+    implementation.backward(layer(x))
+
+
+def save_and_load(implementation, device, layer):
+    """Load into the layer what it has saved."""
+    layer.load_state_dict(layer.state_dict())
+
+
+def add_hooks(module, kinds):
+    """Register a Noting hook of each of these kinds."""
+    for i, kind in enumerate(kinds):
+        getattr(module, f"register_{kind}_hook")(Noting(f"{kind}{i}"))
+
+
+def check_hooks(implementation, device, copied, kinds, use, order):
+    """A copy runs the hooks that were on the module, of all kinds and in order, and the module none of the copy's."""
+    module = implementation.build(bp.Module({"layer": bp.Linear(2, 2)}), device).module
+    add_hooks(module.layer, kinds)
+    clone = copied(module)
+    expected = [f"{kind}{i}" for which in order for i, kind in enumerate(kinds) if kind == which]
+    for layer in (clone.layer, module.layer):
+        NOTES.clear()
+        use(implementation, device, layer)
+        assert [name for name, _, _ in NOTES] == expected
+        assert all(told is layer for _, told, _ in NOTES)
+        add_hooks(clone.layer, kinds)
+
+
+def check_options(implementation, device, copied, pre_hooks, hooks):
+    """The hooks of a copy get keyword arguments, and run when the call raises, as they were registered."""
+    module = implementation.build(bp.Module({"layer": bp.Linear(2, 2)}), device).module
+    for i, with_kwargs in enumerate(pre_hooks):
+        module.layer.register_forward_pre_hook(Noting(f"forward_pre{i}"), with_kwargs=with_kwargs)
+    for i, (with_kwargs, always_call) in enumerate(hooks):
+        module.layer.register_forward_hook(Noting(f"forward{i}"), with_kwargs=with_kwargs, always_call=always_call)
+    clone = copied(module)
+    before = [(f"forward_pre{i}", 1 + with_kwargs) for i, with_kwargs in enumerate(pre_hooks)]
+    after = [(f"forward{i}", 2 + with_kwargs, always_call) for i, (with_kwargs, always_call) in enumerate(hooks)]
+    NOTES.clear()
+    run_forward(implementation, device, clone.layer)
+    assert [(name, given) for name, _, given in NOTES] == before + [(name, given) for name, given, _ in after]
+
+    def fail(module, args):
+        raise KeyError
+
+    clone.layer.register_forward_pre_hook(fail)
+    NOTES.clear()
+    with pytest.raises(KeyError):
+        run_forward(implementation, device, clone.layer)
+    assert [(name, given) for name, _, given in NOTES] == before + [
+        (name, given) for name, given, always_call in after if always_call
+    ]
 
 
 def pickled(module):
@@ -155,7 +235,7 @@ def test_a_deep_copy_shares_no_object_and_no_storage_with_the_module(
     needs=("Module.register_forward_pre_hook", "Module.register_forward_hook", "hooks.handle"),
     **DEEPCOPY,
 )
-@given(kinds=st.lists(st.sampled_from(("forward_pre", "forward")), min_size=1, max_size=4))
+@given(kinds=st.lists(st.sampled_from(FORWARD), min_size=1, max_size=4))
 def test_a_deep_copy_has_the_hooks_of_the_module_as_its_own(implementation, device, kinds):
     """copy.deepcopy(module) runs the same hooks in the same order, and goes on doing so after they are removed from the
     module."""
@@ -163,7 +243,7 @@ def test_a_deep_copy_has_the_hooks_of_the_module_as_its_own(implementation, devi
     subject = implementation.build(bp.Module({"layer": bp.Linear(2, 2, hooks=hooks)}), device)
     clone = copy.deepcopy(subject.module)
     x = implementation.tensor([[0.5, 1.0]], "float32", device)
-    expected = [hook.name for kind in ("forward_pre", "forward") for hook in hooks if hook.kind == kind]
+    expected = [hook.name for kind in FORWARD for hook in hooks if hook.kind == kind]
     clone.layer(x)
     assert [name for name, _ in subject.log] == expected
     for handle in subject.handles.values():
@@ -171,6 +251,33 @@ def test_a_deep_copy_has_the_hooks_of_the_module_as_its_own(implementation, devi
     subject.module.layer(x)
     clone.layer(x)
     assert [name for name, _ in subject.log] == expected * 2
+
+
+@clause("copying/deepcopy-keeps-hook-options", since="2.1", needs=OPTIONS, **DEEPCOPY)
+@given(
+    pre_hooks=st.lists(st.booleans(), max_size=3),
+    hooks=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=3),
+)
+def test_the_hooks_of_a_deep_copy_keep_their_options(implementation, device, pre_hooks, hooks):
+    """copy.deepcopy(module) runs its forward pre-hooks and forward hooks with the options with_kwargs and
+    always_call that they were registered with."""
+    check_options(implementation, device, copy.deepcopy, pre_hooks, hooks)
+
+
+@clause("copying/deepcopy-keeps-backward-hooks", since="2.0", needs=BACKWARD_HOOKS, **DEEPCOPY)
+@given(kinds=st.lists(st.sampled_from(BACKWARD), min_size=1, max_size=4))
+def test_a_deep_copy_has_the_backward_hooks_of_the_module(implementation, device, kinds):
+    """copy.deepcopy(module) has the full backward pre-hooks and full backward hooks of the module, and calls
+    them with itself."""
+    check_hooks(implementation, device, copy.deepcopy, kinds, run_backward, BACKWARD)
+
+
+@clause("copying/deepcopy-keeps-state_dict-hooks", since="2.5", needs=STATE_HOOKS, **DEEPCOPY)
+@given(kinds=st.lists(st.sampled_from(STATE), min_size=1, max_size=6))
+def test_a_deep_copy_has_the_state_dict_hooks_of_the_module(implementation, device, kinds):
+    """copy.deepcopy(module) has the pre-hooks and post-hooks of state_dict() and load_state_dict() that the module
+    has, and calls them with itself."""
+    check_hooks(implementation, device, copy.deepcopy, kinds, save_and_load, STATE)
 
 
 @clause(
@@ -234,14 +341,34 @@ def test_tied_members_stay_tied_through_pickle(implementation, device, blueprint
     needs=("pickle.module", "Module.register_forward_pre_hook", "Module.register_forward_hook"),
     **PICKLE,
 )
-@given(kinds=st.lists(st.sampled_from(("forward_pre", "forward")), min_size=1, max_size=4))
+@given(kinds=st.lists(st.sampled_from(FORWARD), min_size=1, max_size=4))
 def test_an_unpickled_module_has_the_hooks_that_can_be_pickled(implementation, device, kinds):
     """A module that went through pickle runs copies of its hooks in the same order."""
-    subject = implementation.build(bp.Module({"layer": bp.Linear(2, 2)}), device)
-    for i, kind in enumerate(kinds):
-        getattr(subject["layer"], f"register_{kind}_hook")(Noting(f"{kind}{i}"))
-    clone = pickled(subject.module)
-    NOTES.clear()
-    clone.layer(implementation.tensor([[0.5, 1.0]], "float32", device))
-    named = [(kind, f"{kind}{i}") for i, kind in enumerate(kinds)]
-    assert NOTES == [name for which in ("forward_pre", "forward") for kind, name in named if kind == which]
+    check_hooks(implementation, device, pickled, kinds, run_forward, FORWARD)
+
+
+@clause("copying/pickle-keeps-hook-options", since="2.1", needs=("pickle.module", *OPTIONS), **PICKLE)
+@given(
+    pre_hooks=st.lists(st.booleans(), max_size=3),
+    hooks=st.lists(st.tuples(st.booleans(), st.booleans()), max_size=3),
+)
+def test_the_hooks_of_an_unpickled_module_keep_their_options(implementation, device, pre_hooks, hooks):
+    """A module that went through pickle runs its forward pre-hooks and forward hooks with the options with_kwargs and
+    always_call that they were registered with."""
+    check_options(implementation, device, pickled, pre_hooks, hooks)
+
+
+@clause("copying/pickle-keeps-backward-hooks", since="2.0", needs=("pickle.module", *BACKWARD_HOOKS), **PICKLE)
+@given(kinds=st.lists(st.sampled_from(BACKWARD), min_size=1, max_size=4))
+def test_an_unpickled_module_has_the_backward_hooks_it_had(implementation, device, kinds):
+    """A module that went through pickle has the full backward pre-hooks and full backward hooks that it had, and calls
+    them with itself."""
+    check_hooks(implementation, device, pickled, kinds, run_backward, BACKWARD)
+
+
+@clause("copying/pickle-keeps-state_dict-hooks", since="2.5", needs=("pickle.module", *STATE_HOOKS), **PICKLE)
+@given(kinds=st.lists(st.sampled_from(STATE), min_size=1, max_size=6))
+def test_an_unpickled_module_has_the_state_dict_hooks_it_had(implementation, device, kinds):
+    """A module that went through pickle has the pre-hooks and post-hooks of state_dict() and load_state_dict() that it
+    had, and calls them with itself."""
+    check_hooks(implementation, device, pickled, kinds, save_and_load, STATE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import weakref
 
 from hypothesis import strategies as st
 
@@ -238,6 +240,34 @@ def test_a_handle_may_outlive_its_module(implementation, device, kind, times):
     for _ in range(times):
         handle.remove()
     assert log == ["hook"]
+
+
+@clause(
+    "handles/keep-neither-module-nor-hook-alive",
+    "source:torch.utils.hooks.RemovableHandle.__init__",
+    "self.hooks_dict_ref = weakref.ref(hooks_dict)",
+    severity=OBSERVED,
+    needs=BOTH,
+)
+@given(kinds=st.lists(st.sampled_from(FORWARD_KINDS), min_size=1, max_size=3))
+def test_a_module_and_its_hooks_are_gone_although_their_handles_live(implementation, device, kinds):
+    """A handle keeps neither the module alive that its hook was registered on, nor the hook; handle.remove() then does
+    nothing."""
+    module, handles, references = echo.define(implementation.Module)(), [], []
+    for kind in kinds:
+
+        def hook(*given):
+            pass
+
+        handles.append(getattr(module, f"register_{kind}_hook")(hook))
+        references.append(weakref.ref(hook))
+    references.append(weakref.ref(module))
+    module()
+    del module, hook
+    gc.collect()
+    assert [reference() for reference in references] == [None] * len(references)
+    for handle in handles:
+        handle.remove()
 
 
 untested(

@@ -953,3 +953,23 @@ def test_a_load_post_hook_that_returns_a_value_is_refused(implementation, device
     module.register_load_state_dict_post_hook(lambda *given: result)
     with pytest.raises(AssertionError):
         nest(implementation.Module, names, module).load_state_dict({})
+
+
+@clause(
+    "load_state_dict/hooks-run-in-registration-order",
+    "source:torch.nn.Module.load_state_dict",
+    "for hook in module._load_state_dict_post_hooks.values():",
+    severity=OBSERVED,
+    since="2.5",
+    needs=(PRE_HOOKS, POST_HOOKS),
+)
+@given(names=name_paths(), count=st.integers(2, 4))
+def test_several_load_hooks_of_a_module_run_in_registration_order(implementation, device, names, count):
+    """The load_state_dict pre-hooks of a module run in the order in which they were registered, and so do its
+    load_state_dict post-hooks."""
+    module, seen = implementation.Module(), []
+    for number in range(count):
+        module.register_load_state_dict_post_hook(lambda *given, number=number: seen.append(("post", number)))
+        module.register_load_state_dict_pre_hook(lambda *given, number=number: seen.append(("pre", number)))
+    nest(implementation.Module, names, module).load_state_dict({})
+    assert seen == [(kind, number) for kind in ("pre", "post") for number in range(count)]

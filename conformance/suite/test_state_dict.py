@@ -414,3 +414,23 @@ def test_a_post_hook_that_returns_a_value_is_refused(implementation, device, nam
     module.register_state_dict_post_hook(lambda *given: result)
     with pytest.raises(RuntimeError, match="state_dict post-hook must return None"):
         nest(implementation.Module, names, module).state_dict()
+
+
+@clause(
+    "state_dict/hooks-run-in-registration-order",
+    "source:torch.nn.Module.state_dict",
+    "for hook in self._state_dict_hooks.values():",
+    severity=OBSERVED,
+    since="2.5",
+    needs=(PRE_HOOKS, POST_HOOKS),
+)
+@given(names=name_paths(), count=st.integers(2, 4))
+def test_several_hooks_of_a_module_run_in_registration_order(implementation, device, names, count):
+    """The state_dict pre-hooks of a module run in the order in which they were registered, and so do its state_dict
+    post-hooks."""
+    module, seen = implementation.Module(), []
+    for number in range(count):
+        module.register_state_dict_post_hook(lambda *given, number=number: seen.append(("post", number)))
+        module.register_state_dict_pre_hook(lambda *given, number=number: seen.append(("pre", number)))
+    nest(implementation.Module, names, module).state_dict()
+    assert seen == [(kind, number) for kind in ("pre", "post") for number in range(count)]

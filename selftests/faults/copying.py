@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from conformance import reference
-from conformance.reference.hooks import HookList
+from conformance.reference.hooks import Hook, HookList
 from conformance.reference.module import Module
 from conformance.reference.state import Stateful
 from conformance.reference.tensor import Tensor, rebuild_tensor
@@ -37,7 +37,51 @@ def copies_have_no_forward_hooks(patch):
     set_state(patch, _forward_hooks=HookList())
 
 
-@fault("copying/deepcopy-keeps-hooks")
+@fault("copying/deepcopy-keeps-backward-hooks", "copying/pickle-keeps-backward-hooks")
+def copies_have_no_backward_hooks(patch):
+    set_state(patch, _backward_hooks=HookList(), _backward_pre_hooks=HookList())
+
+
+@fault("copying/deepcopy-keeps-state_dict-hooks", "copying/pickle-keeps-state_dict-hooks")
+def copies_have_no_hooks_after_state_dict(patch):
+    set_state(patch, _state_dict_hooks=HookList())
+
+
+@fault("copying/deepcopy-keeps-state_dict-hooks", "copying/pickle-keeps-state_dict-hooks")
+def copies_have_no_hooks_before_load_state_dict(patch):
+    set_state(patch, _load_state_dict_pre_hooks=HookList())
+
+
+def set_option(patch, **changed):
+    """Let a copy of a hook have these options, whatever it was registered with."""
+    patch.setattr(Hook, "__setstate__", lambda self, state: vars(self).update({**state, **changed}), raising=False)
+
+
+@fault("copying/deepcopy-keeps-hook-options", "copying/pickle-keeps-hook-options")
+def the_hooks_of_copies_get_no_keyword_arguments(patch):
+    set_option(patch, with_kwargs=False)
+
+
+@fault("copying/deepcopy-keeps-hook-options", "copying/pickle-keeps-hook-options")
+def the_hooks_of_copies_are_not_always_called(patch):
+    set_option(patch, always_call=False)
+
+
+@fault("copying/deepcopy-keeps-hook-options", target="torch")
+def deep_copies_forget_which_hooks_get_keyword_arguments(patch):
+    from torch import nn
+
+    def wrong(self, state):
+        right(self, state)
+        self._forward_hooks_with_kwargs = {}
+
+    right = nn.Module.__setstate__
+    patch.setattr(nn.Module, "__setstate__", wrong)
+
+
+@fault(
+    "copying/deepcopy-keeps-hooks", "copying/deepcopy-keeps-backward-hooks", "copying/deepcopy-keeps-state_dict-hooks"
+)
 def deep_copies_share_the_hooks_of_the_module(patch):
     patch.setattr(HookList, "__deepcopy__", lambda self, memo: self, raising=False)
 

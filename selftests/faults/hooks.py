@@ -447,6 +447,43 @@ def a_handle_that_finds_no_hook_raises(patch):
     patch.setattr(RemovableHandle, "remove", lambda self: self._hooks().remove(self._hook()))
 
 
+def keeping(patch, what):
+    """Let the handle of a forward hook or pre-hook hold ``what(module, handle)``."""
+
+    def wrong(method):
+        def register(self, hook, **options):
+            handle = method(self, hook, **options)
+            handle.kept = what(self, handle)
+            return handle
+
+        return register
+
+    for name in ("register_forward_pre_hook", "register_forward_hook"):
+        patch.setattr(Calling, name, wrong(getattr(Calling, name)))
+
+
+@fault("handles/keep-neither-module-nor-hook-alive")
+def a_handle_keeps_its_module_alive(patch):
+    keeping(patch, lambda module, handle: module)
+
+
+@fault("handles/keep-neither-module-nor-hook-alive")
+def a_handle_keeps_the_hooks_of_its_module_alive(patch):
+    keeping(patch, lambda module, handle: handle._hooks())
+
+
+@fault("handles/keep-neither-module-nor-hook-alive", target="torch")
+def a_handle_refers_to_the_hooks_strongly(patch):
+    from torch.utils.hooks import RemovableHandle
+
+    def wrong(self, hooks_dict, **options):
+        right(self, hooks_dict, **options)
+        self.hooks_dict_ref = lambda: hooks_dict
+
+    right = RemovableHandle.__init__
+    patch.setattr(RemovableHandle, "__init__", wrong)
+
+
 @fault("handles/context-manager-removes")
 def a_handle_keeps_its_hook_when_the_block_is_left_by_an_exception(patch):
     patch.setattr(RemovableHandle, "__exit__", lambda self, kind, *rest: None if kind else self.remove())

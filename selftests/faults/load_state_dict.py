@@ -500,3 +500,21 @@ def load_post_hooks_fire_for_the_root_only(patch):
         return result
 
     loading(patch, wrong)
+
+
+@fault("load_state_dict/hooks-run-in-registration-order")
+def load_pre_hooks_run_in_reverse_order(patch):
+    patch.setattr(
+        Stateful,
+        "register_load_state_dict_pre_hook",
+        lambda self, hook: self._load_state_dict_pre_hooks.register(hook, prepend=True),
+    )
+
+
+@fault("load_state_dict/hooks-run-in-registration-order")
+def load_post_hooks_run_in_reverse_order(patch):
+    patch.setattr(
+        Stateful,
+        "register_load_state_dict_post_hook",
+        lambda self, hook: self._load_state_dict_post_hooks.register(hook, prepend=True),
+    )

@@ -247,6 +247,24 @@ def state_dict_post_hooks_must_be_functions(patch):
     hooked(patch, "register_state_dict_post_hook", marked)
 
 
+@fault("state_dict/hooks-run-in-registration-order")
+def state_dict_pre_hooks_run_in_reverse_order(patch):
+    patch.setattr(
+        Stateful,
+        "register_state_dict_pre_hook",
+        lambda self, hook: self._state_dict_pre_hooks.register(hook, prepend=True),
+    )
+
+
+@fault("state_dict/hooks-run-in-registration-order")
+def state_dict_post_hooks_run_in_reverse_order(patch):
+    patch.setattr(
+        Stateful,
+        "register_state_dict_post_hook",
+        lambda self, hook: self._state_dict_hooks.register(hook, prepend=True),
+    )
+
+
 @fault("state_dict/post_hook-must-return-none")
 def state_dict_post_hooks_may_return_anything(patch):
     hooked(patch, "register_state_dict_post_hook", lambda hook: lambda *given: (hook(*given), None)[1])
