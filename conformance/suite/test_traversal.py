@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import strategies as st
 
 from conformance import blueprint as bp
 from conformance.contract import clause, given
+from conformance.transform import extended
 from strategies import blueprints, parameters, prefixes
 
 
@@ -334,3 +336,62 @@ def test_a_path_to_nothing_or_to_another_kind_raises_attribute_error(implementat
             except AttributeError:
                 continue
             raise AssertionError(f"{method}({path!r}) returned a {type(found).__name__}, expected AttributeError")
+
+
+@clause(
+    "traversal/set_submodule-replaces-by-path",
+    "torch.nn.Module.set_submodule",
+    "Set the submodule given by ``target`` if it exists, otherwise throw an error.",
+    since="2.5",
+    needs="Module.set_submodule",
+)
+@given(blueprint=blueprints(shared=False), place=st.integers(0, 15))
+def test_set_submodule_puts_a_module_in_the_place_of_the_one_under_a_path(implementation, device, blueprint, place):
+    """set_submodule(path, new) puts new in the place of the submodule under that path, and leaves the rest of the tree."""
+    subject = implementation.build(extended(blueprint, child=bp.Module({"inner": bp.Module()})), device)
+    names = [name for name, _ in subject.model.named_modules()]
+    target, new = names[1 + place % (len(names) - 1)], implementation.Module()
+    subject.module.set_submodule(target, new)
+    found = dict(subject.module.named_modules())
+    assert found[target] is new
+    assert sorted(found) == sorted(name for name in names if not name.startswith(f"{target}."))
+
+
+@clause(
+    "traversal/set_submodule-refuses-wrong-targets",
+    "torch.nn.Module.set_submodule",
+    "ValueError: If the ``target`` string is empty",
+    since="2.7",
+    needs="Module.set_submodule",
+)
+@given(blueprint=blueprints())
+def test_set_submodule_refuses_no_target_and_a_parent_that_is_not_there(implementation, device, blueprint):
+    """set_submodule raises ValueError for an empty target and AttributeError where the path leads through what is not
+    there; it then changes nothing."""
+    subject = implementation.build(blueprint, device)
+    new = implementation.Module()
+    with pytest.raises(ValueError):
+        subject.module.set_submodule("", new)
+    with pytest.raises(AttributeError):
+        subject.module.set_submodule("absent.deeper", new)
+    assert subject.named(subject.module.named_modules()) == subject.model.named_modules()
+
+
+@clause(
+    "traversal/set_submodule-strict-adds-nothing",
+    "torch.nn.Module.set_submodule",
+    "the method will only attempt to replace an existing submodule and throw an error if the submodule does not exist",
+    since="2.7",
+    needs="Module.set_submodule(strict)",
+)
+@given(blueprint=blueprints())
+def test_set_submodule_adds_a_submodule_unless_it_is_strict(implementation, device, blueprint):
+    """set_submodule(path, new, strict=True) raises AttributeError where there is no submodule yet, which without strict it
+    adds."""
+    subject = implementation.build(blueprint, device)
+    new = implementation.Module()
+    with pytest.raises(AttributeError):
+        subject.module.set_submodule("absent", new, strict=True)
+    assert subject.named(subject.module.named_modules()) == subject.model.named_modules()
+    subject.module.set_submodule("absent", new)
+    assert subject.module.get_submodule("absent") is new

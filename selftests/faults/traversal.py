@@ -11,6 +11,7 @@ CONTAINERS = (ModuleDict, ModuleList, Sequential)
 named_modules = Module.named_modules
 named_parameters = Module.named_parameters
 named_buffers = Module.named_buffers
+set_submodule = Module.set_submodule
 
 
 @fault(
@@ -197,6 +198,37 @@ def get_buffer_returns_parameters_too(patch):
         return self.get_submodule(path)._member_at(name)
 
     patch.setattr(Module, "get_buffer", get_buffer)
+
+
+@fault("traversal/set_submodule-replaces-by-path")
+def set_submodule_does_nothing(patch):
+    patch.setattr(Module, "set_submodule", lambda self, target, module, strict=False: None)
+
+
+@fault("traversal/set_submodule-replaces-by-path")
+def set_submodule_forgets_the_path_to_the_parent(patch):
+    def wrong(self, target, module, strict=False):
+        setattr(self, target.rpartition(".")[2], module)
+
+    patch.setattr(Module, "set_submodule", wrong)
+
+
+@fault("traversal/set_submodule-refuses-wrong-targets")
+def set_submodule_passes_over_parents_that_are_not_there(patch):
+    def wrong(self, target, module, strict=False):
+        try:
+            set_submodule(self, target, module, strict)
+        except AttributeError:
+            pass
+
+    patch.setattr(Module, "set_submodule", wrong)
+
+
+@fault("traversal/set_submodule-strict-adds-nothing")
+def set_submodule_is_never_strict(patch):
+    patch.setattr(
+        Module, "set_submodule", lambda self, target, module, strict=False: set_submodule(self, target, module)
+    )
 
 
 @fault("lifecycle/every-sequence-of-edits-keeps-the-contract")
