@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import contract
 from conformance.implementation import OURS
 from conformance.plugin import pytest_addoption
 from conformance.profiles import EXAMPLES
@@ -65,3 +66,18 @@ def test_links_into_the_repository_exist():
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_what_a_run_shows_is_of_this_suite():
+    clauses = contract.load()
+    checked = sum(clause.function is not None for clause in clauses.values())
+    shown = README.partition("## What you see")[2].partition("```")[2].partition("```")[0]
+    for line in (
+        f", {len(clauses)} clauses",
+        f"{checked} of {checked} clauses selected",
+        f"[cpu] {checked} of {checked} asked: ",
+        f"[cuda] 0 of {checked} asked: ",
+        f"untested: {len(clauses) - checked} clauses are known",
+    ):
+        assert line in shown
+    assert "@@" not in README
