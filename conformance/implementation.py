@@ -567,6 +567,8 @@ def _restricted(blueprint: Any, missing: frozenset[str]) -> Any:
             return None if f"tree.empty_{member.kind}" in missing else member
         if isinstance(member, bp.Blueprint):
             return _restricted_module(member, missing)
+        if isinstance(member, bp.Attribute):
+            return bp.Attribute(change(member.value)) if isinstance(member.value, bp.Tensor) else member
         if isinstance(member, bp.Buffer) and "tree.buffer" in missing:
             return None
         if isinstance(member, bp.Tensor):

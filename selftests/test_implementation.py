@@ -47,6 +47,13 @@ def test_a_dtype_that_only_trees_lack_is_asked_about_alone():
     assert Lacking(**{"dtype.bfloat16": "not here"}).restrict(alone) == bp.Tensor((2,), "float32", 3)
 
 
+def test_a_dtype_that_is_lacking_is_kept_out_of_plain_attributes():
+    tree = bp.Module({"kept": bp.Attribute(bp.Tensor((2,), "bfloat16", 3)), "note": bp.Attribute("text")})
+    restricted = Lacking(**{"dtype.bfloat16": "not here"}).restrict(tree)
+    assert restricted.at("kept") == bp.Attribute(bp.Tensor((2,), "float32", 3))
+    assert restricted.at("note") == bp.Attribute("text")
+
+
 def test_plain_attributes_of_a_tree_are_given_as_the_adapter_says():
     implementation = Lacking()
     implementation.build(TREE)
