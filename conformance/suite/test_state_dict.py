@@ -314,16 +314,16 @@ def test_what_a_pre_hook_registers_is_in_the_state_dict(implementation, device, 
     """What a state_dict pre-hook registers on its module is already part of the state_dict being built."""
     subject = implementation.build(blueprint, device)
     (chosen_one,) = chosen(subject.model.modules(), [which])
-    late = bp.Buffer((2,), fill=fill)
+    values = [float(fill), -0.5]
 
     def register(module, prefix, keep_vars):
-        module.register_buffer("late", implementation.make(late, device))
+        module.register_buffer("late", implementation.tensor(values, "float32", device))
 
     subject[chosen_one.path].register_state_dict_pre_hook(register)
     state = subject.module.state_dict()
     added = {prefix + "late" for path, prefix in prefixes(subject.model) if path == chosen_one.path}
     assert set(state) == {key for key, _ in subject.model.state_dict()} | added
-    assert all(implementation.read(state[key]).flat == late.flat for key in added)
+    assert all(implementation.read(state[key]) == ((2,), "float32", tuple(values)) for key in added)
 
 
 @clause(
