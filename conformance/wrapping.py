@@ -59,4 +59,6 @@ class Wrapping(Implementation):
     def lacks(self, capability: str) -> str | None:
         if capability == "construction":
             return f"{self.name} {self.version} wraps finished modules and makes none"
+        if capability == "DataParallel":  # clauses about it say what wrapping a bare module gives
+            return f"{self.name} {self.version}: a wrapper is not wrapped again"
         return super().lacks(capability)

@@ -17,7 +17,6 @@ class Dispatched(Wrapping, OnTorch):
 
     name = package = "accelerate"
     child = None
-    lacking = {"DataParallel": "a wrapper is not wrapped again"}
 
     def narrowed(self, clause: str, name: str, value: Any) -> Any:
         """Where a tensor without elements has two names, dispatch_model puts it in the place of every other such tensor:

@@ -18,15 +18,11 @@ from conformance.implementation import Reading
 from conformance.implementations.torch import Torch
 from conformance.wrapping import Wrapping
 
-#: Clauses about wrapping say what the bare module gives; asked of a wrapper they would wrap it once more.
-_ONCE = {"DataParallel": "a wrapper is not wrapped again"}
-
 
 class TorchWrapper(Wrapping, Torch):
     """Common to all of them: a wrapper prints under its own name, and holds PyTorch's contract without its accidents."""
 
     held_to_observed = False  # type: ignore[assignment]
-    lacking = _ONCE
     inherits = "torch"
 
 
@@ -143,7 +139,6 @@ class FullyShard(TorchWrapper):
     changed_class = "FSDP{}"
     child = None
     lacking = {
-        **_ONCE,
         "pickle.module": "a module changed by fully_shard is saved by its state_dict only",
         "tree.0d": "fully_shard refuses parameters without dimensions",
     }
