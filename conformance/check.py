@@ -113,11 +113,13 @@ def known_deviation(
     return None
 
 
-def explained(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> Script:
-    """The script of a deviation."""
-    if deviation.harm != KILLS:
-        return write(clause, implementation, device, deviation.witness)
-    text = call(clause, implementation, device, deviation.witness, f"it {KILLS} that runs it")
+def explained(
+    clause: Clause, implementation: Implementation, device: str, given: Mapping[str, Any], harm: str = ""
+) -> Script:
+    """The script of a failure or, with its harm, of a deviation: one that kills is not run."""
+    if harm != KILLS:
+        return write(clause, implementation, device, given)
+    text = call(clause, implementation, device, given, f"it {KILLS} that runs it")
     return Script(text, KILLS, "no exception")
 
 
@@ -180,23 +182,16 @@ def verdict(
     def record(outcome: str, reason: str = "", **shown: str) -> Record:
         return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
 
-    def shown(given: Mapping[str, Any], deviation: Deviation | None = None) -> dict[str, str]:
-        if not script:
-            return {"witness": arguments(clause, given)}
-        made = (
-            explained(deviation, clause, implementation, device)
-            if deviation
-            else write(clause, implementation, device, given)
-        )
-        return {"witness": arguments(clause, given), **failure.kept(made)}
+    def shown(given: Mapping[str, Any], harm: str = "") -> dict[str, str]:
+        made = failure.kept(explained(clause, implementation, device, given, harm)) if script else {}
+        return {"witness": arguments(clause, given), **made}
 
     drawn.clear()
     try:
         deviation = known_deviation(clause, implementation, device, entries)
         if deviation is not None:
-            return record(
-                "deviation", deviation.reason, link=deviation.link, **shown(deviation.witness, deviation)
-            ), None
+            found = shown(deviation.witness, deviation.harm)
+            return record("deviation", deviation.reason, link=deviation.link, **found), None
         with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
             clause.test(implementation.draws)(implementation=implementation, device=device)
         return record("passed"), None

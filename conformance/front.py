@@ -12,7 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from conformance import contract, failure, script
+from conformance import contract, failure
 from conformance.check import Record, check, verdict
 from conformance.contract import Clause, ContractError
 from conformance.deviations import Deviation
@@ -21,6 +21,7 @@ from conformance.deviations import of as recorded
 from conformance.given import Factory, given, name_of
 from conformance.implementation import Implementation, find
 from conformance.profiles import profile
+from conformance.script import Script
 
 
 class ClauseFailure(AssertionError):
@@ -207,10 +208,10 @@ class _Check:
             pytest.xfail(record.reason)
         if record.outcome == "failed":
             text = f"{self.subject.name}: {record.reason}"
-            raise ClauseFailure(text if error is None else f"{text}\n\n{self.explained()}") from error
+            raise ClauseFailure(text if error is None else f"{text}\n\n{self.explained(record)}") from error
 
-    def explained(self) -> str:
-        shown = script.write(self.clause, self.subject, self.device, dict(contract.drawn))
+    def explained(self, record: Record) -> str:
+        shown = Script(record.script, record.observed, record.expected)
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
         return failure.explain(self.clause, shown, {}, f"python -m pytest {shlex.quote(test)}" if test else "")
 

@@ -158,7 +158,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
         witness = contract.arguments(clause, deviation.witness)
         pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
         if pyfuncitem.config.getoption("--report"):
-            shown = explained(deviation, clause, implementation, device)
+            shown = explained(clause, implementation, device, deviation.witness, deviation.harm)
             pyfuncitem.user_properties += failure.kept(shown).items()
         pytest.xfail(deviation.reason)
     return (yield)
