@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from conformance import blueprint as bp  # noqa: E402
+from conformance.language import blueprint as bp  # noqa: E402
 from strategies import blueprints, callables, names, parameters  # noqa: E402
 
 

@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line; without the libraries that it needs, say how to install them."""
     try:
-        from conformance.cli import cli
+        from conformance.front.cli import cli
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if library not in ("click", "rich", "jinja2"):

@@ -18,7 +18,7 @@ import torchao.quantization as torchao
 from layers import checked, ones
 from torch import nn
 
-from conformance.front import Case
+from conformance.front.calls import Case
 
 PAGE = Path(__file__).parent / "adapted.md"
 PACKAGES = ("torch", "peft", "torchao", "bitsandbytes")

@@ -20,9 +20,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
 import transcripts  # noqa: E402
 
-from conformance import blueprint as bp  # noqa: E402
-from conformance import contract, deviations, failure, script  # noqa: E402
+from conformance import contract  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
+from conformance.explain import failure, script  # noqa: E402
+from conformance.language import blueprint as bp  # noqa: E402
+from conformance.run import deviations  # noqa: E402
 from docs import results  # noqa: E402
 
 #: What the default set installs, and the newest version that results are kept of.

@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
-from conformance.front import Case, check_module  # noqa: E402
-from conformance.implementation import AdapterError  # noqa: E402
+from conformance.adapter.absence import AdapterError  # noqa: E402
+from conformance.front.calls import Case, check_module  # noqa: E402
 
 PAGE = ROOT / "docs/layers.md"
 

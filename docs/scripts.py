@@ -12,12 +12,15 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from conformance import contract, deviations, implementation, script  # noqa: E402
+from conformance import contract  # noqa: E402
+from conformance.adapter import finding  # noqa: E402
+from conformance.explain import script  # noqa: E402
+from conformance.run import deviations  # noqa: E402
 
 
 def main(name: str) -> None:
     """Write those that are missing, and say which departures cannot be written out."""
-    subject, clauses = implementation.find(name), contract.load()
+    subject, clauses = finding.find(name), contract.load()
     for id, entries in deviations.of(subject, clauses).items():
         for entry in entries:
             path = ROOT / "docs/findings/scripts" / name / f"{id}.py"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from conformance.check import Record
 from conformance.contract import Severity
-from conformance.profiles import EXAMPLES
 from conformance.report import OUTCOMES, About, Header, Report
+from conformance.run.profiles import EXAMPLES
+from conformance.run.record import Record
 
 HEADER = Header("0.1.0", "torch", "2.13.0", "3.11", "Linux", "default", "random", ("cpu",), 1)
 

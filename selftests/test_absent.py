@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import blueprint as bp
 from conformance import contract
-from conformance.check import check
-from conformance.implementation import Implementation
+from conformance.adapter.port import Implementation
 from conformance.implementations.reference import Reference
+from conformance.language import blueprint as bp
+from conformance.run.judge import check
 
 contract.load()
 

@@ -11,8 +11,9 @@ import sys
 import pytest
 from hypothesis import given, settings
 
-from conformance import blueprint as bp
 from conformance import model
+from conformance.language import blueprint as bp
+from conformance.language.text import VOCABULARY, parse
 from strategies import blueprints, callables
 
 TREE = bp.Module(
@@ -28,12 +29,12 @@ TREE = bp.Module(
 
 
 def test_repr_is_python_that_rebuilds_it():
-    assert eval(repr(TREE), dict(bp.VOCABULARY)) == TREE
-    assert bp.parse(repr(TREE)) == TREE
+    assert eval(repr(TREE), dict(VOCABULARY)) == TREE
+    assert parse(repr(TREE)) == TREE
 
 
 def test_equality_and_hash_are_structural():
-    again = bp.parse(repr(TREE))
+    again = parse(repr(TREE))
     assert again == TREE and hash(again) == hash(TREE) and again is not TREE
     assert TREE.replace(training=False) != TREE
     assert bp.Linear(2, 2) != bp.Linear(2, 2, fill=1)
@@ -62,7 +63,7 @@ def test_nodes_yields_every_module_once():
 )
 def test_text_that_is_no_blueprint_is_refused(text, message):
     with pytest.raises(bp.BlueprintError, match=message):
-        bp.parse(text)
+        parse(text)
 
 
 def test_a_shared_name_must_point_backwards():

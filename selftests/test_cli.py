@@ -13,10 +13,12 @@ import pytest
 
 click_testing = pytest.importorskip("click.testing", reason="the extra cli is not installed")
 
-from conformance import contract, deviations, recording  # noqa: E402
-from conformance.cli import cli  # noqa: E402
-from conformance.deviations import tomllib  # noqa: E402
+from conformance import contract  # noqa: E402
+from conformance.front import recording  # noqa: E402
+from conformance.front.cli import cli  # noqa: E402
 from conformance.report.reading import read  # noqa: E402
+from conformance.run import deviations  # noqa: E402
+from conformance.run.deviations import tomllib  # noqa: E402
 from selftests.reports import HEADER, make, text, written  # noqa: E402
 from selftests.test_plugin import BROKEN, CLAUSE, TEST, WITNESS  # noqa: E402
 
@@ -328,7 +330,7 @@ def test_reading_and_explaining_import_no_framework(shell, tmp_path):
     program = f"""
 import sys
 sys.modules["torch"] = sys.modules["paddle"] = None
-from conformance.cli import cli
+from conformance.front.cli import cli
 for words in ["clauses"], ["explain", "{CLAUSE}"], ["compare", "a", "a"], ["report", "a", "--html", "out.html"]:
     try:
         cli(words)

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance import contract, deviations, implementation
-from conformance.check import obstacle
-from conformance.implementation import Absent
+import conformance
+from conformance import contract
+from conformance.adapter import finding
+from conformance.adapter.absence import Absent
+from conformance.run import deviations
+from conformance.run.judge import obstacle
 
-FOLDER = Path(implementation.__file__).parent / "implementations" / "deviations"
+FOLDER = Path(conformance.__file__).parent / "implementations" / "deviations"
 contract.load()
 ENTRIES = [
     pytest.param(path.stem, entry, id=f"{path.stem}-{entry.clause}")
@@ -22,7 +25,7 @@ ENTRIES = [
 
 def departs(entry: deviations.Deviation, name: str) -> bool:
     """Whether the implementation fails the property on the witness."""
-    clause, subject = contract.CLAUSES[entry.clause], implementation.find(name)
+    clause, subject = contract.CLAUSES[entry.clause], finding.find(name)
     if name == "torch" and not entry.applies(subject.version, "cpu"):
         pytest.skip(f"speaks of torch {entry.versions}")
     if found := obstacle(clause, subject, "cpu"):
@@ -54,4 +57,4 @@ def test_the_entry_says_why_in_a_sentence_and_where_it_is_reported(name, entry):
 
 
 def test_each_file_belongs_to_an_implementation_of_ours():
-    assert {param.values[0] for param in ENTRIES} <= set(implementation.OURS)
+    assert {param.values[0] for param in ENTRIES} <= set(finding.OURS)

@@ -6,9 +6,11 @@ import hypothesis
 import pytest
 from hypothesis import Phase
 
-from conformance import contract, implementation, script
-from conformance.check import check
-from conformance.profiles import profile
+from conformance import contract
+from conformance.adapter import finding
+from conformance.explain import script
+from conformance.run.judge import check
+from conformance.run.profiles import profile
 from selftests import faults
 
 contract.load()
@@ -31,7 +33,7 @@ NOT_SHOWN = {
 def test_the_property_catches_the_fault(fault, clause, monkeypatch):
     if fault.target == "torch":
         pytest.importorskip("torch")
-    subject = implementation.find(fault.target)
+    subject = finding.find(fault.target)
     with monkeypatch.context() as patch:
         fault.plant(patch)
         record = check(contract.CLAUSES[clause], subject, settings=SETTINGS)
@@ -56,13 +58,13 @@ def test_every_property_has_a_fault(clause):
 )
 def test_pytorch_keeps_the_clause_where_a_fault_is_planted_in_it(clause):
     pytest.importorskip("torch")
-    assert check(contract.CLAUSES[clause], implementation.find("torch"), settings=SETTINGS).outcome == "passed"
+    assert check(contract.CLAUSES[clause], finding.find("torch"), settings=SETTINGS).outcome == "passed"
 
 
 def test_the_property_about_lazy_modules_passes_once_pytorch_is_mended(monkeypatch):
     """PyTorch departs from this clause and the reference has no lazy modules: a mended PyTorch shows that it can pass."""
     lazy = pytest.importorskip("torch.nn.modules.lazy").LazyModuleMixin
-    clause, subject = contract.CLAUSES["extra_state/of-a-lazy-module"], implementation.find("torch")
+    clause, subject = contract.CLAUSES["extra_state/of-a-lazy-module"], finding.find("torch")
     assert check(clause, subject, settings=SETTINGS).outcome == "failed"
     save = lazy._save_to_state_dict
 

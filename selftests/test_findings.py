@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance import contract, deviations, implementation
+import conformance
+from conformance import contract
+from conformance.adapter import finding
+from conformance.run import deviations
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "findings" / "scripts"
-DEVIATIONS = Path(implementation.__file__).parent / "implementations" / "deviations"
+DEVIATIONS = Path(conformance.__file__).parent / "implementations" / "deviations"
 SCRIPTS = sorted(FOLDER.rglob("*.py"))
 
 
@@ -35,7 +38,7 @@ def framework(script: Path) -> str:
 def package(script: Path) -> str:
     """The package that the script needs: wrappers are PyTorch's own."""
     name = framework(script)
-    return "torch" if "torch_wrappers" in implementation.OURS[name] else name
+    return "torch" if "torch_wrappers" in finding.OURS[name] else name
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: str(script.relative_to(FOLDER)))

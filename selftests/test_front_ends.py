@@ -12,13 +12,15 @@ import sys
 import pytest
 
 import conformance
-from conformance import contract, deviations, implementation
+from conformance import contract
+from conformance.adapter import finding
+from conformance.adapter.absence import AdapterError
+from conformance.build.given import exact, given
 from conformance.contract import ContractError
-from conformance.front import selected
-from conformance.given import exact
-from conformance.implementation import AdapterError
+from conformance.front.calls import selected
 from conformance.implementations.reference import Reference
 from conformance.reference import BatchNorm1d, Buffer, Linear, Module, Parameter, Sequential, Tensor
+from conformance.run import deviations
 
 AREA = "traversal/*"
 
@@ -323,8 +325,8 @@ def test_a_module_that_holds_itself_cannot_be_described():
 
 
 def test_what_is_described_is_what_the_module_holds():
-    subject = implementation.find("reference")
-    made = conformance.given.given(subject, Net)
+    subject = finding.find("reference")
+    made = given(subject, Net)
     held = made.described
     assert [name for name, _ in held.members] == ["scale", "kept", "cache", "body", "again"]
     assert repr(held.at("again")) == "Shared('body')"

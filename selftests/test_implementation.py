@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import CLAUSES, load
 from conformance.implementations.reference import Reference
+from conformance.language import blueprint as bp
 
 TREE = bp.Module(
     {

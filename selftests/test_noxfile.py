@@ -15,8 +15,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from conformance.deviations import tomllib
-from conformance.implementation import OURS, find
+from conformance.adapter.finding import OURS, find
+from conformance.run.deviations import tomllib
 
 ROOT = Path(__file__).parent.parent
 pytest.importorskip("nox")

@@ -15,9 +15,9 @@ import pytest
 pytest.importorskip("jinja2", reason="the extra cli is not installed")
 
 from conformance import contract  # noqa: E402
-from conformance.check import Record  # noqa: E402
 from conformance.report import OUTCOMES, About, Report  # noqa: E402
 from conformance.report.page import LOOKS, columns, page  # noqa: E402
+from conformance.run.record import Record  # noqa: E402
 from selftests.reports import HEADER, hostile, make  # noqa: E402
 
 FAILED = Record(

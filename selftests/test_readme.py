@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from conformance import contract
-from conformance.implementation import OURS
-from conformance.plugin import pytest_addoption
-from conformance.profiles import EXAMPLES
+from conformance.adapter.finding import OURS
+from conformance.front.plugin import pytest_addoption
+from conformance.run.profiles import EXAMPLES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

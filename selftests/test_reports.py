@@ -61,7 +61,7 @@ def test_every_line_satisfies_the_schema(report):
 
 def test_a_run_writes_what_can_be_read_however_long_and_odd_its_texts(tmp_path):
     from conformance import contract
-    from conformance.check import Record
+    from conformance.run.record import Record
 
     clause = contract.load()["traversal/modules-each-once"]
     run = Run("a", "1", "3", "p", "quick", "0", ("cpu",), {clause.id: clause})

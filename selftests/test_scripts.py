@@ -18,15 +18,18 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
-from conformance import contract, deviations, implementation, script
-from conformance.check import check, obstacle
-from conformance.failure import beside, kept
-from conformance.front import Case
-from conformance.given import given as one_module
+from conformance import contract
+from conformance.adapter import Implementation, finding
+from conformance.build.given import given as one_module
+from conformance.explain import layout, script
+from conformance.explain.comparison import guarded
+from conformance.explain.failure import beside, kept
+from conformance.explain.script import Script
+from conformance.front.calls import Case
 from conformance.implementations.reference import Reference
-from conformance.profiles import profile
-from conformance.script import Script, layout
-from conformance.script.comparison import guarded
+from conformance.run import deviations
+from conformance.run.judge import check, obstacle
+from conformance.run.profiles import profile
 
 ROOT = Path(__file__).parent.parent
 CLAUSES = contract.load()
@@ -91,7 +94,7 @@ def entries():
 
 def test_scripts_of_known_deviations_need_torch_alone_and_fail(tmp_path):
     pytest.importorskip("torch")
-    subject = implementation.find("torch")
+    subject = finding.find("torch")
     here = [each for each in entries() if each.applies(subject.version, "cpu")]
     scripts = {}
     for i, entry in enumerate(here):
@@ -119,7 +122,7 @@ def test_scripts_of_kept_clauses_find_nothing(name, area, monkeypatch, tmp_path)
     """Whatever is written for arguments on which the property holds must hold: no script invents a failure."""
     if name == "torch":
         pytest.importorskip("torch")
-    subject = implementation.find(name)
+    subject = finding.find(name)
     deviating = {each.clause for each in entries()} if name == "torch" else set()
     for clause in contract.checked():
         if clause.area != area or clause.id in deviating or obstacle(clause, subject, "cpu"):
@@ -140,7 +143,7 @@ def test_scripts_of_kept_clauses_find_nothing(name, area, monkeypatch, tmp_path)
 
 def test_a_script_that_registers_with_the_framework_runs_in_a_process_of_its_own(tmp_path):
     pytest.importorskip("torch")
-    subject = implementation.find("torch")
+    subject = finding.find("torch")
     clause = CLAUSES["devices/absent-device-loads-with-map_location"]
     made = script.written_out(clause, subject, "cpu", examples(clause, subject))
     path = tmp_path / "script.py"
@@ -151,7 +154,7 @@ def test_a_script_that_registers_with_the_framework_runs_in_a_process_of_its_own
 
 
 def test_an_adapter_that_says_nothing_of_scripts_has_them_all_the_same():
-    silent = {"tensor_code": implementation.Implementation.tensor_code, "__module__": Reference.__module__}
+    silent = {"tensor_code": Implementation.tensor_code, "__module__": Reference.__module__}
     subject, clause = type("Silent", (Reference,), silent)(), CLAUSES["traversal/modules-each-once"]
     made = script.written_out(clause, subject, "cpu", examples(clause, subject))
     assert not made.observed and "from conformance import reference" in made.text
@@ -160,7 +163,7 @@ def test_an_adapter_that_says_nothing_of_scripts_has_them_all_the_same():
 
 
 def test_what_cannot_be_written_out_calls_the_property_and_says_so_first(tmp_path):
-    subject = implementation.find("reference")
+    subject = finding.find("reference")
     clause = CLAUSES["traversal/modules-each-once"]
     arguments = examples(clause, subject)
     made = script.calling(clause, subject, "cpu", arguments, "for a test")
@@ -174,7 +177,7 @@ def test_what_cannot_be_written_out_calls_the_property_and_says_so_first(tmp_pat
 
 
 def test_what_cannot_be_written_out_still_says_what_the_property_raised(monkeypatch):
-    subject, clause = implementation.find("reference"), CLAUSES["traversal/modules-each-once"]
+    subject, clause = finding.find("reference"), CLAUSES["traversal/modules-each-once"]
     monkeypatch.setattr(script, "written_out", lambda *given, **more: 1 / 0)
     monkeypatch.setattr("conformance.reference.Module.modules", lambda self: iter(()))
     made = script.write(clause, subject, "cpu", examples(CLAUSES["traversal/modules-each-once"], subject))
@@ -183,7 +186,7 @@ def test_what_cannot_be_written_out_still_says_what_the_property_raised(monkeypa
 
 
 def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():
-    subject = implementation.find("reference")
+    subject = finding.find("reference")
     clause = CLAUSES["traversal/modules-each-once"]
     made = script.write(clause, subject, "cpu", examples(clause, subject))
     assert made.obstacle == "written out, it shows no difference"
@@ -192,7 +195,7 @@ def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():
 def test_a_life_tells_its_steps(monkeypatch):
     from conformance.reference import Module
 
-    subject = implementation.find("reference")
+    subject = finding.find("reference")
     clause = CLAUSES["lifecycle/every-sequence-of-edits-keeps-the-contract"]
     eval_, train = Module.eval, Module.train
     monkeypatch.setattr(Module, "train", lambda self, mode=True: train(self, True))
@@ -207,7 +210,7 @@ def test_a_record_holds_what_was_observed_and_expected(monkeypatch):
     from conformance.reference import Module
 
     monkeypatch.setattr(Module, "named_children", lambda self: iter(()))
-    subject = implementation.find("reference")
+    subject = finding.find("reference")
     clause = next(c for c in contract.checked() if c.docs == "torch.nn.Module.named_children" and c.area == "traversal")
     record = check(clause, subject, script=True)
     assert record.outcome == "failed" and record.witness.startswith("blueprint=")
@@ -383,7 +386,7 @@ def test_the_script_of_a_module_of_ones_own_makes_it_with_its_own_factory(kind, 
     more, case = KINDS[kind]
     own = files(tmp_path, f"own_{list(KINDS).index(kind)}", OWN + more)
     case = eval(case, {"own": own, "Case": Case, "functools": functools})
-    subject = one_module(implementation.find("torch"), case.factory, case.example)
+    subject = one_module(finding.find("torch"), case.factory, case.example)
     made = {}
     for id in (BUFFERS, CALLED, SAVED, STRICT):
         assert check(CLAUSES[id], subject, settings=QUICK).outcome == "failed"
@@ -428,7 +431,7 @@ def without_buffers():
     ],
 )
 def test_a_module_that_no_script_can_make_has_a_sentence_instead(factory, reason):
-    subject, clause = one_module(implementation.find("reference"), factory), CLAUSES[BUFFERS]
+    subject, clause = one_module(finding.find("reference"), factory), CLAUSES[BUFFERS]
     assert check(clause, subject, settings=QUICK).outcome == "failed"
     made = script.write(clause, subject, "cpu", dict(contract.drawn))
     assert made.text == f"# There is no script of this failure: {reason}.\n" and not made.is_code
@@ -437,11 +440,11 @@ def test_a_module_that_no_script_can_make_has_a_sentence_instead(factory, reason
 
 def test_a_script_that_would_need_the_suite_for_the_module_says_so(tmp_path):
     pytest.importorskip("torch")
-    text = f"from conformance.transform import plain\n{OWN}\nBroken.spare = plain\n"
-    subject = one_module(implementation.find("torch"), files(tmp_path, "own_needy", text).broken)
+    text = f"from conformance.language.transform import plain\n{OWN}\nBroken.spare = plain\n"
+    subject = one_module(finding.find("torch"), files(tmp_path, "own_needy", text).broken)
     assert check(CLAUSES[BUFFERS], subject, settings=QUICK).outcome == "failed"
     made = script.write(CLAUSES[BUFFERS], subject, "cpu", dict(contract.drawn))
-    assert made.text.startswith("# There is no script of this failure: own_needy needs conformance.transform")
+    assert made.text.startswith("# There is no script of this failure: own_needy needs conformance.language.transform")
 
 
 def test_the_script_of_an_adapter_with_decorators_holds_them_or_says_that_it_cannot(tmp_path):

@@ -7,8 +7,9 @@ from functools import lru_cache
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
-from conformance import blueprint as bp
 from conformance import model
+from conformance.language import blueprint as bp
+from conformance.language.text import parse
 from strategies import blueprints, callables
 from strategies.names import NAMES
 
@@ -86,8 +87,8 @@ def test_every_dtype_shape_name_and_layer_occurs():
 def test_every_tree_has_a_model_and_reads_back_from_its_repr():
     for tree in trees():
         model.of(tree)
-        assert bp.parse(repr(tree)) == tree
-        assert hash(bp.parse(repr(tree))) == hash(tree)
+        assert parse(repr(tree)) == tree
+        assert hash(parse(repr(tree))) == hash(tree)
 
 
 def test_callable_trees_carry_hooks_of_both_kinds_that_the_model_calls():

@@ -36,7 +36,7 @@ def test_ruff_has_nothing_to_say(command):
             "conformance/report",
             ("conformance.suite", "conformance.implementations", "conformance.plugin", "strategies"),
         ),
-        ("conformance/script", ("conformance.suite", "strategies", "conformance.plugin", "conformance.report")),
+        ("conformance/explain", ("conformance.suite", "strategies", "conformance.plugin", "conformance.report")),
         ("conformance/implementations", ("conformance.suite", "strategies", "conformance.plugin")),
     ],
 )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from conformance import blueprint as bp
 from conformance import model
-from conformance.transform import chained, refilled, respelled, without_empty
+from conformance.language import blueprint as bp
+from conformance.language.transform import chained, refilled, respelled, without_empty
 from strategies import blueprints
 from strategies.names import NAMES
 

@@ -7,9 +7,11 @@ import io
 import pytest
 
 import conformance
-from conformance import blueprint as bp
-from conformance import chain, contract, deviations, implementation, model
-from conformance.wrapping import Wrapping
+from conformance import contract, model
+from conformance.adapter import chain, finding
+from conformance.adapter.wrapping import Wrapping
+from conformance.language import blueprint as bp
+from conformance.run import deviations
 
 torch = pytest.importorskip("torch")
 
@@ -42,7 +44,7 @@ CLAUSES = [
     "name, child", [("data_parallel", "module"), ("averaged_model", "module"), ("compiled", "_orig_mod")]
 )
 def test_what_is_wrapped_is_below_the_declared_name_with_its_values_and_modes(name, child):
-    wrapper = implementation.find(name)
+    wrapper = finding.find(name)
     subject = wrapper.build(TREE)
     assert wrapper.child == subject.below == child
     expected = [f"{child}.{key}" for key, _ in model.of(TREE).state_dict()]
@@ -54,7 +56,7 @@ def test_what_is_wrapped_is_below_the_declared_name_with_its_values_and_modes(na
 
 @pytest.mark.parametrize("name", ["compiled_in_place", "graph_module", "fully_shard"])
 def test_what_is_changed_in_place_keeps_its_names_values_and_modes(name):
-    wrapper = implementation.find(name)
+    wrapper = finding.find(name)
     subject = wrapper.build(TREE)
     assert wrapper.child is None and subject.below == ""
     assert list(subject.module.state_dict()) == [key for key, _ in model.of(TREE).state_dict()]
@@ -158,7 +160,7 @@ def test_a_wrong_change_in_place_is_caught():
 @pytest.mark.parametrize("tree", [bp.Chain({"layer": bp.Linear(2, 2)}), bp.Sequential([bp.Linear(2, 2)])])
 @pytest.mark.parametrize("name", ["compiled", "compiled_in_place"])
 def test_what_is_compiled_is_called_compiled(name, tree):
-    module = implementation.find(name).build(tree).module
+    module = finding.find(name).build(tree).module
     counters = torch._dynamo.utils.counters
     counters.clear()
     module(torch.zeros(1, 2))
@@ -201,7 +203,7 @@ def based(package, make):
     adapter, base = OnTorch, nn.Module
     if package:
         pytest.importorskip(package)
-        found = implementation.find(package)
+        found = finding.find(package)
         adapter, base = type(found), found.Module
     wrong = make(base)
     wrong.__module__, wrong.__qualname__ = __name__, "Wrong"
@@ -272,7 +274,7 @@ def test_the_base_classes_of_other_packages_keep_the_contract(package):
 
 
 def test_what_is_recorded_of_pytorch_is_inherited_for_its_version_and_not_for_that_of_the_base_class():
-    subject, torch = based(None, forgetful), implementation.find("torch")
+    subject, torch = based(None, forgetful), finding.find("torch")
     assert subject.version == pytest.__version__ and subject.contract_version == torch.contract_version
     inherited = deviations.of(subject, contract.load())
     own = deviations.of(torch, contract.load())
@@ -284,7 +286,7 @@ def test_what_is_recorded_of_pytorch_is_inherited_for_its_version_and_not_for_th
 
 def test_accelerates_hooks_leave_names_values_and_results_as_they_are():
     pytest.importorskip("accelerate")
-    dispatched = implementation.find("accelerate")
+    dispatched = finding.find("accelerate")
     subject = dispatched.build(TREE)
     assert subject.module._hf_hook and list(subject.module.state_dict()) == [
         key for key, _ in model.of(TREE).state_dict()
@@ -295,7 +297,7 @@ def test_accelerates_hooks_leave_names_values_and_results_as_they_are():
 
 def test_what_is_drawn_for_accelerate_has_elements_and_a_witness_is_left_alone():
     pytest.importorskip("accelerate")
-    dispatched, tree = implementation.find("accelerate"), bp.Module({"a": bp.Parameter((2, 0, 3))})
+    dispatched, tree = finding.find("accelerate"), bp.Module({"a": bp.Parameter((2, 0, 3))})
     assert dispatched.narrowed("a/b", "blueprint", tree) == bp.Module({"a": bp.Parameter((2, 1, 3))})
     assert dispatched.narrowed("a/b", "parameter", bp.Parameter((0,))) == bp.Parameter((1,))
     assert dispatched.narrowed("a/b", "shape", (0, 2)) == (1, 2) and dispatched.narrowed("a/b", "fill", 0) == 0

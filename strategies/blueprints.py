@@ -13,7 +13,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 from strategies.names import NAMES
 from strategies.tensors import SHAPES
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 
 
 def networks() -> st.SearchStrategy[bp.Blueprint]:

@@ -7,7 +7,7 @@ from itertools import count
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 
 #: What an implementation needs for recorded forward pre-hooks and forward hooks with every option.
 OPTIONS = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 from strategies.blueprints import blueprints
 from strategies.tensors import buffers, parameters, tensors
 

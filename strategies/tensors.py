@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 
 #: Zero-dimensional, empty, and one- to three-dimensional shapes, each small.
 SHAPES: tuple[tuple[int, ...], ...] = ((2,), (), (1,), (2, 3), (0,), (2, 2), (3,), (2, 0, 3), (1, 1, 1), (2, 1, 2))

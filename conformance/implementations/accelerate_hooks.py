@@ -6,10 +6,10 @@ from typing import Any
 
 import accelerate
 
-from conformance import blueprint as bp
+from conformance.adapter.wrapping import Wrapping
 from conformance.implementations.torch import OnTorch
-from conformance.transform import with_elements, without_empty
-from conformance.wrapping import Wrapping
+from conformance.language import blueprint as bp
+from conformance.language.transform import with_elements, without_empty
 
 
 class Dispatched(Wrapping, OnTorch):

@@ -10,8 +10,10 @@ from candle import functional, nn
 from candle.nn.linear import Identity
 from candle.utils import cuda_is_available
 
-from conformance import chain
-from conformance.implementation import Absent, Implementation, Reading
+from conformance.adapter import chain
+from conformance.adapter.absence import Absent
+from conformance.adapter.port import Implementation
+from conformance.model import Reading
 
 _DTYPES = {"float32": "f32", "float64": "f64", "float16": "f16", "bfloat16": "bf16", "int64": "i64"}
 _NAMES = {candle_name.upper(): name for name, candle_name in _DTYPES.items()}

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch.utils import cpp_extension
 
-from conformance import chain
-from conformance.implementation import Absent, Implementation
+from conformance.adapter import chain
+from conformance.adapter.absence import Absent
+from conformance.adapter.port import Implementation
 from conformance.implementations.torch import Torch
 
 

@@ -10,8 +10,8 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 import keras  # noqa: E402 - Keras reads its backend when it is imported
 import torch  # noqa: E402
 
-from conformance import chain  # noqa: E402
-from conformance.implementation import Absent  # noqa: E402
+from conformance.adapter import chain  # noqa: E402
+from conformance.adapter.absence import Absent  # noqa: E402
 from conformance.implementations.torch import Torch  # noqa: E402
 
 if keras.backend.backend() != "torch":

@@ -11,10 +11,12 @@ os.environ.setdefault("GLOG_v", "3")  # MindSpore's own way to log errors only; 
 import mindspore
 from mindspore import mint, nn, ops
 
-from conformance import blueprint as bp
-from conformance import chain, model
-from conformance.implementation import Implementation, Reading
-from conformance.transform import chained, respelled
+from conformance import model
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.language import blueprint as bp
+from conformance.language.transform import chained, respelled
+from conformance.model import Reading
 
 _DTYPES = {name: getattr(mindspore, name) for name in bp.DTYPES if name != "bool"}
 _DTYPES["bool"] = mindspore.bool_

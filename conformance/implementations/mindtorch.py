@@ -12,9 +12,11 @@ import mindtorch
 from mindtorch import nn
 from mindtorch.nn.modules import module as _module
 
-from conformance import blueprint as bp
-from conformance import chain
-from conformance.implementation import Implementation, Reading, Subject
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.build.subject import Subject
+from conformance.language import blueprint as bp
+from conformance.model import Reading
 
 _DTYPES = {name: getattr(mindtorch, name) for name in bp.DTYPES if name != "bool"}
 _DTYPES["bool"] = mindtorch.bool

@@ -9,8 +9,9 @@ from typing import Any
 import oneflow
 from oneflow import nn
 
-from conformance import chain
-from conformance.implementation import Implementation, Reading
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.model import Reading
 
 _DTYPES = {name: getattr(oneflow, name) for name in ("float32", "float64", "float16", "bfloat16", "int64", "bool")}
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}

@@ -9,8 +9,10 @@ import paddle
 from paddle import nn
 from paddle.nn import functional
 
-from conformance import chain, model
-from conformance.implementation import Implementation, Reading
+from conformance import model
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.model import Reading
 
 Chain = chain.define(nn.Layer, nn.LayerList, nn.LayerDict, __name__)
 

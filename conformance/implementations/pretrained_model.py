@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from conformance import chain
+from conformance.adapter import chain
 from conformance.implementations.torch import OnTorch
 
 

@@ -6,8 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from conformance import chain, reference
-from conformance.implementation import Implementation, Reading
+from conformance import reference
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.model import Reading
 from conformance.reference import serialization
 from conformance.reference.storage import simulate_accelerator
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tensordict.nn import TensorDictModuleBase
 from torch import nn
 
-from conformance import chain
+from conformance.adapter import chain
 from conformance.implementations.torch import OnTorch
 
 

@@ -12,8 +12,9 @@ from packaging.version import Version
 from torch import nn
 from torch.nn.modules import module as _module
 
-from conformance import chain
-from conformance.implementation import Implementation, Reading
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.model import Reading
 
 # The tensors have a handful of elements, and pytest-xdist already uses every core: more threads would only wait.
 torch.set_num_threads(1)

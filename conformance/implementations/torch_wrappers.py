@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from conformance import blueprint as bp
-from conformance.implementation import Reading
+from conformance.adapter.wrapping import Wrapping
 from conformance.implementations.torch import Torch
-from conformance.wrapping import Wrapping
+from conformance.language import blueprint as bp
+from conformance.model import Reading
 
 
 class TorchWrapper(Wrapping, Torch):

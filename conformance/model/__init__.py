@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 
 Named = list[tuple[str, str]]
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 from conformance.model import ModuleModel, Rows, in_firing_order, join, shifted
 
 #: (hook name, path of the module it was called with), as ``Subject.log`` holds them.

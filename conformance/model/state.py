@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from conformance import blueprint as bp
+from conformance.language import blueprint as bp
 from conformance.model import ModuleModel, Reading, TensorModel, join, reading
 
 Item = TypeVar("Item")

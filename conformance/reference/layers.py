@@ -6,7 +6,7 @@ import math
 import random
 from typing import Any
 
-from conformance.blueprint import size
+from conformance.language.blueprint import size
 from conformance.reference.autograd import no_grad
 from conformance.reference.module import Module
 from conformance.reference.parameter import Parameter

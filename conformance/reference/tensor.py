@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from conformance.blueprint import nest, size
+from conformance.language.blueprint import nest, size
 from conformance.reference.autograd import Node, grad_enabled, no_grad, run_backward
 from conformance.reference.storage import (
     CPU,

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from conformance.check import Record
+from conformance.adapter.port import Implementation
 from conformance.contract import Clause
-from conformance.implementation import Implementation
+from conformance.run.record import Record
 
 SCHEMA = 2
 #: How many reasons for skipping the end of a run lists.

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from conformance.check import Record
 from conformance.report import ASKED, About, Report
+from conformance.run.record import Record
 
 #: The kinds of change in the order in which they are shown.
 KINDS = {

@@ -18,9 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from packaging.version import InvalidVersion, Version
 
-from conformance.check import Record
 from conformance.contract import Severity
 from conformance.report import ASKED, OUTCOMES, About, Report
+from conformance.run.record import Record
 
 #: Each outcome's letter in the data, the glyph in its cell, and what it means; a row may lack a record in some column.
 LOOKS = {

@@ -11,10 +11,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from conformance.check import Record
 from conformance.contract import Severity
-from conformance.profiles import EXAMPLES
 from conformance.report import OUTCOMES, SCHEMA, About, Header, Report
+from conformance.run.profiles import EXAMPLES
+from conformance.run.record import Record
 
 #: How many bytes a line, and a file, may have; a run writes far less.
 LINE, FILE = 4 << 20, 256 << 20

@@ -8,8 +8,8 @@ import io
 
 import pytest
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, clause
+from conformance.language import blueprint as bp
 
 LAYERS = {
     "conv1": bp.Conv2d(3, 6, 5),

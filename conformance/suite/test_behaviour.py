@@ -6,8 +6,8 @@ import copy
 import io
 
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.language.transform import refilled
 from conformance.suite.support.numbers import differentiate, outcome
-from conformance.transform import refilled
 from strategies import callables
 from strategies.inputs import rows
 

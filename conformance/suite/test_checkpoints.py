@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import refilled
 from conformance.model import reading
 from conformance.model.files import mapped
 from conformance.model.state import state_readings
 from conformance.suite.support.files import loaded, saved
-from conformance.transform import refilled
 from strategies import blueprints, parameters
 from strategies.checkpoints import networks, optimizers
 

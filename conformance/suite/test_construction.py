@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, clause, given, untested
+from conformance.language import blueprint as bp
 from conformance.suite.support.registering import KINDS, register
 from strategies import names
 from strategies.inputs import keywords, values

@@ -7,8 +7,8 @@ from collections import OrderedDict
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
 from conformance.suite.support.containers import (
     ANYTHING,
     OBJECTS,

@@ -7,10 +7,10 @@ import warnings
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended
 from conformance.model import join
-from conformance.transform import extended
 from strategies import blueprints, buffers, parameters, tensors
 from strategies.tensors import FLOATING
 

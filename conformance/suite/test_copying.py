@@ -8,12 +8,12 @@ import pickle
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended, refilled
 from conformance.model import reading
 from conformance.model.files import ties
 from conformance.model.state import state_readings
-from conformance.transform import extended, refilled
 from strategies import blueprints, buffers, parameters
 
 #: No docstring speaks of deepcopy; what parameters do in one is code.

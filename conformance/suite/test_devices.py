@@ -8,13 +8,13 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended, refilled, without_empty
 from conformance.model import reading
 from conformance.model.files import ties
 from conformance.model.state import state_readings
 from conformance.suite.support.files import loaded, saved
-from conformance.transform import extended, refilled, without_empty
 from strategies import blueprints, parameters
 
 FILE = ("save", "load", "load(map_location)")

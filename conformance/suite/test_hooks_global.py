@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import OBSERVED, clause, given
+from conformance.language import blueprint as bp
 from conformance.model.hooks import backward, everywhere
 from conformance.suite.support import echo
 from conformance.suite.support.numbers import approximately

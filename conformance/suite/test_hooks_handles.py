@@ -8,9 +8,9 @@ import weakref
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import OBSERVED, clause, given, untested
+from conformance.language import blueprint as bp
 from conformance.model.hooks import backward
 from conformance.suite.support import echo
 from conformance.suite.support.numbers import approximately

@@ -13,10 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from conformance import blueprint as bp
 from conformance import model
+from conformance.adapter.port import Implementation
 from conformance.contract import clause, drawn
-from conformance.implementation import Implementation, Reading
+from conformance.language import blueprint as bp
+from conformance.model import Reading
 from strategies import buffers, names, parameters
 
 INDEX = st.integers(0, 7)

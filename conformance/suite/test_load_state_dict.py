@@ -7,12 +7,12 @@ from types import MappingProxyType
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import FLOATING, extended, moved, plain, refilled
 from conformance.model import reading
 from conformance.model.state import chosen, loaded, prefixes, readings, strangers
 from conformance.suite.support.nesting import nest
-from conformance.transform import FLOATING, extended, moved, plain, refilled
 from strategies import blueprints, dtypes, fills, names, parameters, refused_names, shapes, tensors
 from strategies.state import mismatched_shapes, name_paths, picks, stranger_names
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import OBSERVED, clause, given
+from conformance.language import blueprint as bp
 from conformance.model.hooks import backward
 from conformance.suite.support.numbers import approximately, flat
 from strategies import blueprints, callables, fills

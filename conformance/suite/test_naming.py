@@ -7,11 +7,11 @@ from collections import OrderedDict
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import moved, refilled
 from conformance.model.state import loaded
 from conformance.suite.support.nesting import nest
-from conformance.transform import moved, refilled
 from strategies import blueprints, names, parameters
 from strategies.state import name_paths
 

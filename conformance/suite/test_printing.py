@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
 from strategies import blueprints, names
 
 REPR = "Module.__repr__"

@@ -9,9 +9,9 @@ import re
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given, untested
-from conformance.implementation import Reading
+from conformance.language import blueprint as bp
+from conformance.model import Reading
 from conformance.suite.support.registering import KINDS, only, put, register, registered
 from strategies import blueprints, names, parameters, refused_names, taken_names, tensors
 from strategies.inputs import values

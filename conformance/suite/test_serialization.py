@@ -9,13 +9,13 @@ import zipfile
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended, refilled
 from conformance.model import reading
 from conformance.model.files import mapped, ties
 from conformance.model.state import state_readings
 from conformance.suite.support.files import Sink, Source, load_from, loaded, save_to, saved
-from conformance.transform import extended, refilled
 from strategies import blueprints, parameters, tensors
 from strategies.objects import file_kinds, objects
 

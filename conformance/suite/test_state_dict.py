@@ -8,12 +8,12 @@ from collections import OrderedDict
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance import model
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended, refilled
 from conformance.model.state import chosen, prefixes, readings
 from conformance.suite.support.nesting import nest
-from conformance.transform import extended, refilled
 from strategies import blueprints, fills, parameters
 from strategies.state import name_paths, picks
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import strategies as st
 
-from conformance import blueprint as bp
 from conformance.contract import clause, given
-from conformance.transform import extended
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended
 from strategies import blueprints, parameters, prefixes
 
 

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from conformance import blueprint as bp
 from conformance import model
-from conformance.implementation import Reading, Subject
+from conformance.build.subject import Subject
+from conformance.language import blueprint as bp
+from conformance.model import Reading
 
 #: The modules that containers hold. Some have children or state of their own.
 MODULES = bp.Module(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.implementation import Implementation
+from conformance.adapter.port import Implementation
 from conformance.model import Rows
 from conformance.model.files import leaves
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from conformance.implementation import Implementation, Subject
+from conformance.adapter.port import Implementation
+from conformance.build.subject import Subject
 from conformance.model import Named
 
 KINDS = ("parameter", "buffer", "module")

@@ -8,12 +8,13 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from conformance import blueprint as bp
 from conformance import model
-from conformance.given import alike
-from conformance.implementation import Implementation, Subject
-from conformance.script.scope import Scope, assign, plain_name
-from conformance.script.values import Adapter, Code, Method, Pack, Static, Table, Tree, Unsupported, Value, call, name
+from conformance.adapter.port import Implementation
+from conformance.build.given import alike
+from conformance.build.subject import Subject
+from conformance.explain.scope import Scope, assign, plain_name
+from conformance.explain.values import Adapter, Code, Method, Pack, Static, Table, Tree, Unsupported, Value, call, name
+from conformance.language import blueprint as bp
 
 NAMES = """
 def {function}(thing):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
-from conformance.script.values import Code, Table, Unsupported, Value
+from conformance.explain.values import Code, Table, Unsupported, Value
 
 
 class Restart(Exception):

@@ -17,14 +17,14 @@ from typing import Any
 
 import pytest
 
-from conformance import chain
-from conformance.given import Given
-from conformance.implementation import Implementation
+from conformance.adapter import chain
+from conformance.adapter.port import Implementation
+from conformance.build.given import Given
+from conformance.explain.literals import literal, standard, unwritable
+from conformance.explain.own import PACKAGES, Own, needs_us
+from conformance.explain.scope import Scope, source
+from conformance.explain.values import Adapter, Code, Method, Static, Unsupported, Value, expression, name
 from conformance.model import Reading
-from conformance.script.literals import literal, standard, unwritable
-from conformance.script.own import PACKAGES, Own, needs_us
-from conformance.script.scope import Scope, source
-from conformance.script.values import Adapter, Code, Method, Static, Unsupported, Value, expression, name
 
 #: What the adapter's file imports beside its framework.
 TOOLS = frozenset({*PACKAGES, "packaging", "pytest", "hypothesis"})

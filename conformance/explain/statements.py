@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from conformance.script.calls import MUTABLE
-from conformance.script.expressions import UNROLLED
-from conformance.script.literals import ATOMS, literal, unwritable
-from conformance.script.names import ours
-from conformance.script.scope import (
+from conformance.explain.calls import MUTABLE
+from conformance.explain.expressions import UNROLLED
+from conformance.explain.literals import ATOMS, literal, unwritable
+from conformance.explain.names import ours
+from conformance.explain.scope import (
     Break,
     Continue,
     NeedsFunction,
@@ -31,7 +31,7 @@ from conformance.script.scope import (
     source,
     stored,
 )
-from conformance.script.values import (
+from conformance.explain.values import (
     Adapter,
     Closure,
     Code,

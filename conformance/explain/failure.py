@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.contract import Clause, arguments
-from conformance.script import Script, layout
+from conformance.explain import layout
+from conformance.explain.script import Script
 
 #: Two sides that fit into one line each stand one above the other; longer ones are compared part by part.
 WIDTH = 100

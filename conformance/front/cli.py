@@ -23,11 +23,10 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from conformance import __version__, contract, recording
+from conformance import __version__, contract
 from conformance.contract import Clause, ContractError, Severity
-from conformance.deviations import DEVICES, DeviationError
-from conformance.deviations import read as read_deviations
-from conformance.entry import names_the_suite
+from conformance.front import recording
+from conformance.front.entry import names_the_suite
 from conformance.report import OUTCOMES, Report
 from conformance.report.badge import badge
 from conformance.report.comparing import KINDS, REGRESSIONS, Comparison, markdown, one_line
@@ -35,6 +34,8 @@ from conformance.report.comparing import compare as compare_reports
 from conformance.report.page import page
 from conformance.report.reading import NoSharedDevice, ReportError, agree
 from conformance.report.reading import read as read_report
+from conformance.run.deviations import DEVICES, DeviationError
+from conformance.run.deviations import read as read_deviations
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)

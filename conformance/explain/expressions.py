@@ -8,10 +8,10 @@ import copy
 import types
 from typing import Any
 
-from conformance.script.literals import literal
-from conformance.script.names import ours
-from conformance.script.scope import Scope, compiled, free
-from conformance.script.values import (
+from conformance.explain.literals import literal
+from conformance.explain.names import ours
+from conformance.explain.scope import Scope, compiled, free
+from conformance.explain.values import (
     Adapter,
     Closure,
     Code,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from conformance import blueprint as bp
-from conformance.implementation import find
-from conformance.script import layout, used
-from conformance.script.specialise import Specialiser
-from conformance.script.trees import pruned
-from conformance.script.values import Static, name
+from conformance.adapter.finding import find
+from conformance.explain import layout
+from conformance.explain.script import used
+from conformance.explain.specialise import Specialiser
+from conformance.explain.trees import pruned
+from conformance.explain.values import Static, name
+from conformance.language import blueprint as bp
 
 
 def to_source(blueprint: bp.Blueprint, variable: str = "module") -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from conformance.explain.values import Unsupported, call, expression, name
 from conformance.model import Reading
-from conformance.script.values import Unsupported, call, expression, name
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
 

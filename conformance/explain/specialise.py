@@ -21,14 +21,14 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.implementation import Implementation
-from conformance.script.calls import Calls
-from conformance.script.expressions import Expressions
-from conformance.script.names import Names
-from conformance.script.scope import Restart, Return, Scope, assign, captured, compared_by_identity, source, stored
-from conformance.script.statements import Statements
-from conformance.script.trees import Trees
-from conformance.script.values import Adapter, Code, Static, Unsupported, name
+from conformance.adapter.port import Implementation
+from conformance.explain.calls import Calls
+from conformance.explain.expressions import Expressions
+from conformance.explain.names import Names
+from conformance.explain.scope import Restart, Return, Scope, assign, captured, compared_by_identity, source, stored
+from conformance.explain.statements import Statements
+from conformance.explain.trees import Trees
+from conformance.explain.values import Adapter, Code, Static, Unsupported, name
 
 
 class Specialiser(Names, Trees, Expressions, Calls, Statements):

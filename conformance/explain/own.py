@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from conformance.script.scope import assign, source, stored
-from conformance.script.values import Unsupported, name
+from conformance.explain.scope import assign, source, stored
+from conformance.explain.values import Unsupported, name
 
 #: Packages that no script may need.
 PACKAGES = ("conformance", "strategies")

@@ -17,15 +17,16 @@ from typing import Any
 
 import pytest
 
+from conformance.adapter.finding import OURS
+from conformance.adapter.port import Implementation
+from conformance.build.given import Given, otherwise
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
-from conformance.given import Given, otherwise
-from conformance.implementation import OURS, Implementation
-from conformance.script import layout
-from conformance.script.comparison import explicit, guarded
-from conformance.script.specialise import Specialiser
-from conformance.script.trees import defined, mentioned, pruned
-from conformance.script.values import Unsupported
+from conformance.explain import layout
+from conformance.explain.comparison import explicit, guarded
+from conformance.explain.specialise import Specialiser
+from conformance.explain.trees import defined, mentioned, pruned
+from conformance.explain.values import Unsupported
 
 Statements = list[ast.stmt]
 #: A longer script is no help to anybody: it calls the property instead.
@@ -271,9 +272,9 @@ def call(
         f"# This script needs module-conformance, for the property cannot be written out ({reason}).",
         heading(clause, implementation),
         "",
-        "from conformance.blueprint import parse_arguments",
+        "from conformance.language.text import parse_arguments",
         "from conformance.contract import load",
-        "from conformance.implementation import find",
+        "from conformance.adapter.finding import find",
         "",
         f"arguments = parse_arguments({drawn_arguments(clause, arguments)!r})",
         f"check = load()[{clause.id!r}].function{replay}",

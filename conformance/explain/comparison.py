@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 
-from conformance.script.values import call, name
+from conformance.explain.values import call, name
 
 #: How a comparison other than equality says what it expects.
 WORDS = {

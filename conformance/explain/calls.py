@@ -10,10 +10,10 @@ import types
 from collections import OrderedDict
 from typing import Any
 
-from conformance.script.expressions import UNROLLED
-from conformance.script.literals import literal
-from conformance.script.names import ours
-from conformance.script.scope import (
+from conformance.explain.expressions import UNROLLED
+from conformance.explain.literals import literal
+from conformance.explain.names import ours
+from conformance.explain.scope import (
     NeedsFunction,
     Restart,
     Return,
@@ -28,7 +28,7 @@ from conformance.script.scope import (
     stored,
     uses,
 )
-from conformance.script.values import (
+from conformance.explain.values import (
     Adapter,
     Closure,
     Code,

@@ -12,16 +12,19 @@ from typing import Any
 import hypothesis
 import pytest
 
-from conformance import contract, failure
-from conformance.check import Record, check, verdict
+from conformance import contract
+from conformance.adapter.finding import find
+from conformance.adapter.port import Implementation
+from conformance.build.given import Factory, given, name_of
 from conformance.contract import Clause, ContractError
-from conformance.deviations import Deviation
-from conformance.deviations import devices as known_devices
-from conformance.deviations import of as recorded
-from conformance.given import Factory, given, name_of
-from conformance.implementation import Implementation, find
-from conformance.profiles import profile
-from conformance.script import Script
+from conformance.explain import failure
+from conformance.explain.script import Script
+from conformance.run.deviations import Deviation
+from conformance.run.deviations import devices as known_devices
+from conformance.run.deviations import of as recorded
+from conformance.run.judge import check, verdict
+from conformance.run.profiles import profile
+from conformance.run.record import Record
 
 
 class ClauseFailure(AssertionError):

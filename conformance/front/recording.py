@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from conformance.check import Record
 from conformance.contract import Clause
-from conformance.deviations import MENDED, Deviation, DeviationError, conditions, tomllib
 from conformance.report import ASKED, Report
+from conformance.run.deviations import MENDED, Deviation, DeviationError, conditions, tomllib
+from conformance.run.record import Record
 
 
 @dataclass

@@ -1,0 +1,64 @@
+"""Wrappers as implementations: each puts itself round every module that the suite builds.
+
+A wrapper is a module too, and what it holds is still the user's: so the whole contract of a finished module is asked of
+the wrapped tree, the wrapper being one more module at its root. The names that this gives (``module.weight``) follow from
+the one name under which the wrapper holds what it wraps.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conformance import model
+from conformance.adapter.port import Implementation
+from conformance.language import blueprint as bp
+from conformance.language.transform import extended, moved
+
+
+class Wrapping(Implementation):
+    """To be mixed into the adapter of the framework: ``class DataParallel(Wrapping, Torch)``.
+
+    Attributes:
+        child: the name under which the wrapper holds the wrapped module, and so the first part of every key; None where
+            the wrapped module itself is changed and keeps its names.
+        own: what else the wrapper registers on itself before that, by name.
+    """
+
+    child: str | None = "module"
+    own: dict[str, bp.Member] = {}
+    #: Members that every wrapped module is given, for a wrapper that refuses modules without any.
+    given: dict[str, bp.Member] = {}
+    #: As what a module prints that was itself changed, {} standing for its class before.
+    changed_class = "{}"
+
+    def wrap(self, module: Any) -> Any:
+        """The wrapper round that module."""
+        raise NotImplementedError
+
+    def presented(self, blueprint: bp.Blueprint) -> bp.Blueprint:
+        if self.child is None or blueprint.kind == "Wrapper":
+            return blueprint
+        below = moved(extended(blueprint, **self.given), self.child)
+        return bp.Wrapper({**self.own, self.child: below}, training=blueprint.training)
+
+    def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
+        if node.kind == "Wrapper":
+            assert self.child is not None
+            return self.wrap(children[self.child])
+        return super().module_for(node, children)
+
+    def finish(self, module: Any) -> Any:
+        return self.wrap(module) if self.child is None else None
+
+    def representation(self, module: model.ModuleModel) -> str:
+        text = super().representation(module)
+        if self.child is not None:
+            return text
+        return self.changed_class.format(module.kind) + text.removeprefix(module.kind)
+
+    def lacks(self, capability: str) -> str | None:
+        if capability == "construction":
+            return f"{self.name} {self.version} wraps finished modules and makes none"
+        if capability == "DataParallel":  # clauses about it say what wrapping a bare module gives
+            return f"{self.name} {self.version}: a wrapper is not wrapped again"
+        return super().lacks(capability)

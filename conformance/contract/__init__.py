@@ -1,0 +1,33 @@
+"""The contract: clauses, their registry, and the capabilities that they need."""
+
+from conformance.contract.clause import (
+    OBSERVED,
+    RECOMMENDED,
+    REQUIRED,
+    UNTESTED,
+    Clause,
+    ContractError,
+    Severity,
+    arguments,
+    drawn,
+)
+from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, untested
+
+__all__ = [
+    "CLAUSES",
+    "OBSERVED",
+    "RECOMMENDED",
+    "REQUIRED",
+    "UNTESTED",
+    "Clause",
+    "ContractError",
+    "Severity",
+    "arguments",
+    "checked",
+    "clause",
+    "drawn",
+    "example",
+    "given",
+    "load",
+    "untested",
+]

@@ -1,0 +1,123 @@
+"""A clause: what is promised, how binding it is, where it is written, and which property checks it."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+
+class Severity(str, Enum):
+    """How binding a clause is.
+
+    REQUIRED rests on the documentation; RECOMMENDED on a "should" or an example in it; OBSERVED is undocumented but
+    widely relied on, and fails no foreign implementation by default; UNTESTED is known and not checked yet.
+    """
+
+    REQUIRED = "required"
+    RECOMMENDED = "recommended"
+    OBSERVED = "observed"
+    UNTESTED = "untested"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+REQUIRED, RECOMMENDED, OBSERVED, UNTESTED = Severity
+
+
+class ContractError(Exception):
+    """A clause that is badly formed, or registered twice."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """One documented promise.
+
+    Attributes:
+        id: stable, "area/sentence-in-few-words".
+        sentence: the promise in one sentence; the docstring of its property.
+        severity: how binding it is.
+        docs: where it is written: "torch.nn.Module.train" (a docstring), "source:torch.nn.Module.__setattr__" (an
+            error message or code), or the address of a page of the documentation.
+        quote: a few words found there, as they stand.
+        since, until: torch versions from which, and before which, it holds.
+        needs: capabilities without which an implementation is not asked.
+        function: the property, a plain function of (implementation, device, **drawn); None for an UNTESTED clause.
+        strategies: what draws each of its further arguments.
+        examples: arguments that are always tried first.
+    """
+
+    id: str
+    sentence: str
+    severity: Severity
+    docs: str
+    quote: str = ""
+    since: str = "1.0"
+    until: str | None = None
+    needs: tuple[str, ...] = ()
+    function: Callable[..., None] | None = None
+    strategies: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict, compare=False)
+    examples: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+
+    @property
+    def area(self) -> str:
+        """The part of the contract that the clause belongs to."""
+        return self.id.split("/")[0]
+
+    def test(self, draws: Mapping[str, SearchStrategy[Any]] | None = None) -> Callable[..., None]:
+        """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
+
+        Args:
+            draws: strategies that stand in for the property's own, by the name of the argument.
+        """
+        import hypothesis  # here, so that reading a report does not load it
+
+        function = self.function
+        assert function is not None, f"{self.id} is not tested"
+        if not self.strategies:
+            return function
+
+        @functools.wraps(function)
+        def remembered(**arguments: Any) -> None:
+            __tracebackhide__ = True
+            drawn.clear()
+            narrowed = arguments["implementation"].narrowed
+            drawn.update({name: narrowed(self.id, name, arguments[name]) for name in self.strategies})
+            function(**{**arguments, **drawn})
+
+        instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}
+        test = hypothesis.given(**{**self.strategies, **instead})(remembered)
+        for example in reversed(() if instead else self.examples):
+            test = hypothesis.example(**example)(test)
+        return test
+
+    @property
+    def link(self) -> str:
+        """The address of the documentation."""
+        name = self.docs.removeprefix("source:")
+        if name.startswith("https://"):
+            return name
+        match = re.match(r"torch\.nn\.(?:modules\.\w+\.)?([A-Z]\w*)", name)
+        page = f"torch.nn.{match.group(1)}" if match else name
+        page = {
+            "torch.nn.Parameter": "torch.nn.parameter.Parameter",
+            "torch.nn.Buffer": "torch.nn.parameter.Buffer",
+        }.get(page, page)
+        return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
+
+
+#: What a property was last called with, besides implementation and device: a failure shows it as a witness.
+drawn: dict[str, Any] = {}
+
+
+def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
+    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
+    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)

@@ -1,0 +1,147 @@
+"""The registry of clauses, and the decorators with which a property says which clause it checks."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from conformance.contract.clause import REQUIRED, UNTESTED, Clause, ContractError, Severity
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+Property = TypeVar("Property", bound=Callable[..., Any])
+
+#: Every clause by id, in the order in which the suite states them.
+CLAUSES: dict[str, Clause] = {}
+
+_ID = re.compile(r"[a-z_]+(?:-[a-z_]+)*/[a-z0-9_]+(?:-[a-z0-9_]+)+")
+
+
+def clause(
+    id: str,
+    docs: str,
+    quote: str,
+    *,
+    severity: Severity = REQUIRED,
+    since: str = "1.0",
+    until: str | None = None,
+    needs: tuple[str, ...] | str = (),
+) -> Callable[[Property], Property]:
+    """Say which clause a property checks; the property's docstring is the clause's sentence.
+
+    Raises:
+        ContractError: the id is not "area/few-words", is taken, or the property has no docstring.
+    """
+
+    def register(function: Property) -> Property:
+        sentence = " ".join((function.__doc__ or "").split())
+        if not sentence:
+            raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        strategies = getattr(function, "strategies", {})
+        function = _skipping(function)
+        made = Clause(
+            id,
+            sentence,
+            severity,
+            docs,
+            " ".join(quote.split()),
+            since,
+            until,
+            (*_implied(strategies, needs), *((needs,) if isinstance(needs, str) else needs)),
+            function,
+            strategies,
+            tuple(getattr(function, "examples", ())),
+        )
+        _add(made)
+        test = made.test()
+        test.clause = made  # type: ignore[attr-defined]
+        return test  # type: ignore[return-value]
+
+    return register
+
+
+def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple[str, ...]:
+    """What follows from the arguments that a property draws.
+
+    One that draws a ``blueprint`` speaks of whatever module stands for it, so also of a wrapper's or of somebody's own;
+    any other makes modules itself. One that draws ``rows`` for the module to be called with compares the output with
+    the model's, unless it needs no more than an example of an input.
+    """
+    if "blueprint" not in strategies:
+        return ("construction",)
+    rows = any(name == "rows" or name.endswith("_rows") for name in strategies)
+    return ("computation",) if rows and "example" not in needs else ()
+
+
+def _skipping(function: Property) -> Property:
+    """The property, skipped instead of failed where it asks for a name of the contract that the implementation lacks."""
+
+    @functools.wraps(function)
+    def asked(**arguments: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            function(**arguments)
+        except (AttributeError, TypeError) as error:
+            absent = arguments["implementation"].absent(error)
+            if absent is None:
+                raise
+            raise absent from error
+
+    return asked  # type: ignore[return-value]
+
+
+def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:
+    """Say what draws a property's arguments. As Hypothesis' own, but applied by ``clause``: the function stays plain,
+    so that a witness, a debugger or ``conformance.check`` can call it."""
+
+    def mark(function: Property) -> Property:
+        function.strategies = strategies  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def example(**arguments: Any) -> Callable[[Property], Property]:
+    """Say which arguments are always tried first."""
+
+    def mark(function: Property) -> Property:
+        function.examples = [arguments, *getattr(function, "examples", ())]  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def untested(id: str, sentence: str, docs: str) -> None:
+    """Register a clause that we know and do not check yet."""
+    _add(Clause(id, sentence, UNTESTED, docs))
+
+
+def _add(made: Clause) -> None:
+    if not _ID.fullmatch(made.id):
+        raise ContractError(f"clause id {made.id!r} is not of the form area/words-joined-by-hyphens")
+    known = CLAUSES.get(made.id)
+    if known is not None and _origin(known) != _origin(made):
+        raise ContractError(f"clause id {made.id!r} is used twice: {_origin(known)} and {_origin(made)}")
+    CLAUSES[made.id] = made
+
+
+def _origin(made: Clause) -> str:
+    return f"{made.function.__module__}.{made.function.__name__}" if made.function else "conformance.suite.untested"
+
+
+def checked() -> Iterator[Clause]:
+    """The clauses that have a property."""
+    return (clause for clause in CLAUSES.values() if clause.function is not None)
+
+
+def load() -> dict[str, Clause]:
+    """Import the whole suite, so that every clause is registered, and return the registry."""
+    suite = importlib.import_module("conformance.suite")
+    for module in sorted(info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")):
+        importlib.import_module(module)
+    return CLAUSES
