@@ -2,7 +2,8 @@
 
 from typing import Any
 
-__version__ = "0.2.0"
+from conformance.version import __version__ as __version__
+
 __all__ = ["Case", "check_implementation", "check_module", "parametrize_with_clauses"]
 
 
