@@ -18,7 +18,7 @@ contract.load()
 faults.load()
 
 #: Faults that sit in rare places get more examples than a default run; nothing is shrunk, since only the outcome counts.
-SETTINGS = hypothesis.settings(profile("ci"), max_examples=300, phases=(Phase.explicit, Phase.generate), database=None)
+SETTINGS = hypothesis.settings(profile("ci"), max_examples=60, phases=(Phase.explicit, Phase.generate), database=None)
 
 
 #: Faults of which a script shows nothing, and why. This list may only shrink.
