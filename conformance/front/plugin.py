@@ -128,8 +128,10 @@ def _device(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say at collection what cannot be asked here, and why."""
+    """Ask in the order of the suite, and say at collection what cannot be asked here, and why."""
     implementation = config.stash[SUBJECT]
+    places = {id: place for place, id in enumerate(contract.CLAUSES)}
+    items.sort(key=lambda item: places[clause.id] if (clause := _clause(item)) else -1)
     for item in items:
         clause = _clause(item)
         if clause is None:
