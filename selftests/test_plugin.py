@@ -11,7 +11,7 @@ import pytest
 
 CLAUSE = "traversal/modules-each-once"
 TEST = "test_modules_yields_every_module_once"
-SELECT = ("--pyargs", "conformance.suite.test_traversal", "-k", TEST, "-p", "no:cacheprovider")
+SELECT = ("--pyargs", "conformance.suite.traversal", "-k", TEST, "-p", "no:cacheprovider")
 
 BROKEN = """
 from conformance.implementations.reference import Reference, implementation as good
@@ -349,11 +349,11 @@ def test_a_foreign_run_with_strict_markers_and_options_of_the_same_name_is_unhar
     "arguments, expected",
     [
         (("--pyargs", "conformance"), True),
-        (("-q", "conformance.suite.test_modes", "--pyargs"), True),
+        (("-q", "conformance.suite.modes", "--pyargs"), True),
         (("conformance",), False),
         (("-k", "conformance", "--pyargs", "other"), False),
         (("--implementation=rust",), False),
-        (("--implementation", "x:y", "--pyargs", "conformance.suite.test_modes::test_a[cpu]"), True),
+        (("--implementation", "x:y", "--pyargs", "conformance.suite.modes.test_training::test_a[cpu]"), True),
         (("tests/conformance", "-n", "2"), False),
         (("-k", "conformance_of_mine"), False),
         ((), False),
@@ -366,7 +366,7 @@ def test_what_counts_as_asking_for_the_suite(arguments, expected):
 
 
 def test_a_process_that_dies_is_a_failure_of_its_clause_and_ends_nothing_else(run, pytester):
-    select = ("--pyargs", "conformance.suite.test_traversal", "-p", "no:cacheprovider")
+    select = ("--pyargs", "conformance.suite.traversal", "-p", "no:cacheprovider")
     chosen = ("-k", f"{TEST} or test_named_children", "-n", "1", "--device", "cpu", "--report", "report.jsonl")
     result = run(*chosen, implementation="broken:fatal", select=select)
     assert result.ret == 1

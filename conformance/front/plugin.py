@@ -147,7 +147,9 @@ def _clause(item: pytest.Item) -> Clause | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the clauses that ``--clause`` does not name."""
+    """Ask in the order of the suite, and leave out the clauses that ``--clause`` does not name."""
+    places = {id: place for place, id in enumerate(contract.CLAUSES)}
+    items.sort(key=lambda item: places[clause.id] if (clause := _clause(item)) else -1)
     if chosen := config.stash[CHOSEN]:
         left_out = [item for item in items if (clause := _clause(item)) is not None and clause.id not in chosen]
         config.hook.pytest_deselected(items=left_out)
