@@ -14,11 +14,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.language import blueprint as bp
 from conformance import model
 from conformance.adapter.absence import AdapterError
 from conformance.adapter.port import Implementation
 from conformance.build.subject import Subject
+from conformance.language import blueprint as bp
 from conformance.model.files import leaves
 from strategies import never_draws
 

@@ -184,7 +184,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
             report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
         # Nothing was drawn where a deviation's entry is at fault: the message says so.
         if set(clause.strategies) <= set(given) and (report.failed or item.config.getoption("--report")):
-            shown = script.write(clause, implementation, _device(item), given)
+            shown = script.write(clause, implementation, _device(item), given, call.excinfo.value)  # type: ignore[union-attr]
             reason = failure.reason(call.excinfo.value, shown.observed, shown.expected)  # type: ignore[union-attr]
             report.user_properties += [*failure.kept(shown).items(), ("reason", reason)]
             report.sections.append(("clause", failure.explain(clause, shown, given, _again(item, clause))))
