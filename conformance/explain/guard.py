@@ -52,7 +52,9 @@ def places(error: BaseException, function: Any) -> list[tuple[str, int]]:
     own, found, inside = function.__code__.co_filename, [], False
     for frame, line in traceback.walk_tb(error.__traceback__):
         inside |= frame.f_code is function.__code__
-        if inside and ours(frame.f_code.co_filename, own) and frame.f_code.co_name not in FRAMES:
+        code = frame.f_code
+        # Hypothesis' wrappers say that they are the functions they wrap.
+        if inside and ours(code.co_filename, own) and code.co_name not in FRAMES and line != code.co_firstlineno:
             found.append((frame.f_code.co_filename, line))
     return found
 
