@@ -49,14 +49,15 @@ def ours(file: str, own: str) -> bool:
 
 def places(error: BaseException, function: Any) -> list[tuple[str, int]]:
     """(file, line) in the property and in what it calls of the suite, down to where the exception was raised."""
-    own, found, inside = function.__code__.co_filename, [], False
+    own, found, inside = function.__code__.co_filename, {}, False
     for frame, line in traceback.walk_tb(error.__traceback__):
-        inside |= frame.f_code is function.__code__
         code = frame.f_code
-        # Hypothesis' wrappers say that they are the functions they wrap.
-        if inside and ours(code.co_filename, own) and code.co_name not in FRAMES and line != code.co_firstlineno:
-            found.append((frame.f_code.co_filename, line))
-    return found
+        inside |= code is function.__code__
+        if inside and ours(code.co_filename, own) and code.co_name not in FRAMES:
+            # Of a wrapper, as Hypothesis has them, and what it wraps, the latter.
+            found.pop(code.co_name, None)
+            found[code.co_name] = (code.co_filename, line)
+    return list(found.values())
 
 
 def difference(chain: Chain, kind: str, error: BaseException, function: Any) -> str:
