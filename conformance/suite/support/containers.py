@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from conformance import model
-from conformance.build.subject import Subject
+from conformance.build.execute import Subject
 from conformance.language import blueprint as bp
 from conformance.model import Reading
 

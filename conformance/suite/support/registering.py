@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from conformance.adapter.port import Implementation
-from conformance.build.subject import Subject
+from conformance.build.execute import Subject
 from conformance.model import Named
 
 KINDS = ("parameter", "buffer", "module")
