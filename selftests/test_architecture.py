@@ -46,16 +46,14 @@ BESIDE = {
 }
 OF_EVERYONE = ("version",)
 
-#: Imports that break the rule today and that the rebuilding of build/, explain/ and run/ is about to remove. The list may
+#: Imports that break the rule today and that the rebuilding of build/ and explain/ is about to remove. The list may
 #: only shrink: an entry that no longer occurs fails.
 ABOUT_TO_GO = {
     "conformance.adapter.port -> conformance.build.subject": "the port builds; building becomes a plan above it",
     "conformance.build.given -> strategies": "what an input looks like is drawn by the suite",
     "conformance.implementations.mindtorch -> conformance.build.subject": "goes with the port's build()",
     "conformance.language.blueprint -> conformance.explain.source": "to_source becomes a printed plan",
-    "conformance.run.judge -> conformance.explain.failure": "the judge hands out its verdict, and the shells explain it",
     "conformance.front.cli -> conformance": "the version is said by conformance.version",
-    "conformance.run.judge -> conformance.explain.script": "the judge hands out its verdict, and the shells explain it",
     "conformance.suite.test_lifecycle -> conformance.adapter.port": "a life becomes a drawn list of steps",
 }
 
