@@ -46,7 +46,7 @@ BESIDE = {
 }
 OF_EVERYONE = ("version",)
 
-#: Imports that break the rule today and that the rebuilding of build/, explain/ and run/ is about to remove. The list may
+#: Imports that break the rule today and that the rebuilding of build/ and explain/ is about to remove. The list may
 #: only shrink: an entry that no longer occurs fails.
 ABOUT_TO_GO = {
     "conformance.adapter.port -> conformance.build.subject": "the port builds; building becomes a plan above it",
