@@ -77,7 +77,10 @@ class Clause:
         return self.id.split("/")[0]
 
     def test(
-        self, draws: Mapping[str, SearchStrategy[Any]] | None = None, seen: dict[str, Any] | None = None
+        self,
+        draws: Mapping[str, SearchStrategy[Any]] | None = None,
+        seen: dict[str, Any] | None = None,
+        excused: Callable[[BaseException], bool] = lambda error: False,
     ) -> Callable[..., None]:
         """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
 
@@ -88,6 +91,7 @@ class Clause:
         Args:
             draws: strategies that stand in for the property's own, by the name of the argument.
             seen: where to leave what the property was last called with, besides implementation and device.
+            excused: whether a failure is one that is known, and is passed over.
         """
         import hypothesis  # here, so that reading a report does not load it
         from hypothesis import strategies as st
@@ -106,7 +110,11 @@ class Clause:
                 if seen is not None:
                     seen.clear()
                     seen.update(given)
-                function(**case, **given)
+                try:
+                    function(**case, **given)
+                except BaseException as error:
+                    if not excused(error):
+                        raise
 
         # Hypothesis looks at the signature, which is that of the sets and no longer the property's.
         del each.__wrapped__
