@@ -54,7 +54,7 @@ ABOUT_TO_GO = {
     "conformance.implementations.mindtorch -> conformance.build.subject": "goes with the port's build()",
     "conformance.language.blueprint -> conformance.explain.source": "to_source becomes a printed plan",
     "conformance.front.cli -> conformance": "the version is said by conformance.version",
-    "conformance.suite.test_lifecycle -> conformance.adapter.port": "a life becomes a drawn list of steps",
+    "conformance.suite.lives.test_lifecycle -> conformance.adapter.port": "a life becomes a drawn list of steps",
 }
 
 #: Where a module is found by its name, which no graph of imports sees.
