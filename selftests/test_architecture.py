@@ -46,19 +46,24 @@ BESIDE = {
 }
 OF_EVERYONE = ("version",)
 
-#: Imports that break the rule today and that the rebuilding of build/, explain/ and run/ is about to remove. The list may
+#: Imports that break the rule today and that the rebuilding of build/ and explain/ is about to remove. The list may
 #: only shrink: an entry that no longer occurs fails.
 ABOUT_TO_GO = {
-    "conformance.adapter.port -> conformance.build.subject": "the port builds; building becomes a plan above it",
+    "conformance.adapter.port -> conformance.build.execute": "the port builds; building becomes a plan above it",
     "conformance.build.given -> strategies": "what an input looks like is drawn by the suite",
-    "conformance.implementations.mindtorch -> conformance.build.subject": "goes with the port's build()",
-    "conformance.language.blueprint -> conformance.explain.source": "to_source becomes a printed plan",
+    "conformance.implementations.mindtorch -> conformance.build.execute": "goes with the port's build()",
+    "conformance.adapter.source -> conformance.build.show": "a printed plan is asked for on the floor of plans",
     "conformance.front.cli -> conformance": "the version is said by conformance.version",
     "conformance.suite.lives.test_lifecycle -> conformance.adapter.port": "a life becomes a drawn list of steps",
 }
 
 #: Where a module is found by its name, which no graph of imports sees.
-BY_NAME = {"conformance.adapter.finding", "conformance.contract.registry", "conformance.moved"}
+BY_NAME = {
+    "conformance.adapter.finding",
+    "conformance.contract.registry",
+    "conformance.moved",
+    "conformance.language.blueprint",  # its method to_source, until 0.4
+}
 
 Graph = dict[str, set[str]]
 
@@ -274,7 +279,7 @@ def test_the_packages_that_need_no_framework_load_none():
         "contract",
         "report.reading",
         "adapter",
-        "build.subject",
+        "build.execute",
     )
     code = (
         f"import sys, strategies, {', '.join(f'conformance.{name}' for name in names)}; print('torch' in sys.modules)"

@@ -11,7 +11,7 @@ from conformance.language import blueprint as bp
 from conformance.model import Reading
 
 if TYPE_CHECKING:
-    from conformance.build.subject import Subject
+    from conformance.build.execute import Subject
 
 #: The modules that containers hold. Some have children or state of their own.
 MODULES = bp.Module(
