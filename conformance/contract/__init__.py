@@ -4,6 +4,7 @@ from conformance.contract.clause import (
     OBSERVED,
     RECOMMENDED,
     REQUIRED,
+    SMOKE,
     UNTESTED,
     Clause,
     ContractError,
@@ -11,13 +12,16 @@ from conformance.contract.clause import (
     arguments,
     drawn,
 )
-from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, untested
+from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, smoke, untested
+from conformance.contract.successors import SUCCESSORS, successor
 
 __all__ = [
     "CLAUSES",
     "OBSERVED",
     "RECOMMENDED",
     "REQUIRED",
+    "SMOKE",
+    "SUCCESSORS",
     "UNTESTED",
     "Clause",
     "ContractError",
@@ -30,5 +34,7 @@ __all__ = [
     "given",
     "load",
     "selected",
+    "smoke",
+    "successor",
     "untested",
 ]
