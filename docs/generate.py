@@ -15,6 +15,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
@@ -22,9 +24,10 @@ import transcripts  # noqa: E402
 
 from conformance import contract  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
-from conformance.explain import failure, script  # noqa: E402
-from conformance.language import blueprint as bp  # noqa: E402
+from conformance.explain import failure  # noqa: E402
+from conformance.language.text import parse_arguments  # noqa: E402
 from conformance.run import deviations  # noqa: E402
+from conformance.run.judge import Case, judge  # noqa: E402
 from docs import results  # noqa: E402
 
 #: What the default set installs, and the newest version that results are kept of.
@@ -209,10 +212,12 @@ def failure_shown() -> str | None:
         sys.modules["stops"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
-        test = "test_traversal.py::test_named_modules_yields_the_module_itself_first_then_depth_first[cpu]"
+        test = f"test_traversal.py::test_named_modules_yields_the_module_itself_first_then_depth_first[{clause.id}-cpu]"
         again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
-        given = bp.parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
-        shown = failure.explain(clause, script.write(clause, module.implementation, "cpu", given), given, again)
+        given = parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
+        case = Case(clause, module.implementation)
+        known = deviations.Deviation(clause.id, "", "", SpecifierSet(), (), given)
+        shown = failure.explain(clause, failure.recorded(case, judge(case, deviations=[known])), again)
     return f"```\n{shown}\n```"
 
 

@@ -11,7 +11,7 @@ from conformance import contract
 from conformance.adapter import finding
 from conformance.adapter.absence import Absent
 from conformance.run import deviations
-from conformance.run.judge import obstacle
+from conformance.run.judge import Case, obstacle
 
 FOLDER = Path(conformance.__file__).parent / "implementations" / "deviations"
 contract.load()
@@ -28,7 +28,7 @@ def departs(entry: deviations.Deviation, name: str) -> bool:
     clause, subject = contract.CLAUSES[entry.clause], finding.find(name)
     if name == "torch" and not entry.applies(subject.version, "cpu"):
         pytest.skip(f"speaks of torch {entry.versions}")
-    if found := obstacle(clause, subject, "cpu"):
+    if found := obstacle(Case(clause, subject)):
         pytest.skip(found[1])
     try:
         clause.function(implementation=subject, device="cpu", **entry.witness)

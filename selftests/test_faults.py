@@ -9,7 +9,8 @@ from hypothesis import Phase
 from conformance import contract
 from conformance.adapter import finding
 from conformance.explain import script
-from conformance.run.judge import check
+from conformance.front.calls import check
+from conformance.run.judge import Case, judge
 from conformance.run.profiles import profile
 from selftests import faults
 
@@ -36,10 +37,11 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
     subject = finding.find(fault.target)
     with monkeypatch.context() as patch:
         fault.plant(patch)
-        record = check(contract.CLAUSES[clause], subject, settings=SETTINGS)
-        assert record.outcome in ("failed", "differs"), f"{fault.name} was not caught by {clause}: {record}"
+        verdict = judge(Case(contract.CLAUSES[clause], subject), SETTINGS)
+        outcome = verdict.record.outcome
+        assert outcome in ("failed", "differs"), f"{fault.name} was not caught by {clause}: {verdict.record}"
         patch.setattr(script, "LONGEST", 10**6)  # nothing was shrunk
-        shown = script.write(contract.CLAUSES[clause], subject, "cpu", dict(contract.drawn))
+        shown = script.write(contract.CLAUSES[clause], subject, "cpu", verdict.arguments)
     assert bool(shown.obstacle) == (fault.name in NOT_SHOWN), f"a script of {fault.name}: {shown.obstacle}"
     assert shown.observed, f"a script of {fault.name} does not say what was observed"
 

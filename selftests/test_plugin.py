@@ -80,8 +80,15 @@ def test_a_run_says_what_it_checks_and_how_much_of_it(run):
     )
 
 
-def test_ids_end_in_the_device(run):
-    run("--collect-only", "-q").stdout.fnmatch_lines([f"*{TEST}[[]cpu]", f"*{TEST}[[]cuda]"])
+def test_ids_are_those_of_the_clause_and_the_device(run):
+    lines = [f"*{TEST}[[]{CLAUSE}-cpu]", f"*{TEST}[[]{CLAUSE}-cuda]"]
+    run("--collect-only", "-q").stdout.fnmatch_lines(lines)
+    # So -k finds a clause by its id, as --clause does by a pattern of ids.
+    suite = ("--pyargs", "conformance.suite", "--collect-only", "-q", "-p", "no:cacheprovider")
+    for chosen in (("-k", CLAUSE), ("--clause", CLAUSE), ("--clause", "traversal/modules-each-*")):
+        run(*chosen, select=suite).stdout.fnmatch_lines([*lines, "2/* tests collected (* deselected) in *"])
+    both = ("--clause", CLAUSE, "--clause", "modes/*", "-k", "train", "--device", "cpu")
+    run(*both, select=suite).stdout.fnmatch_lines(["*[[]modes/train-reaches-every-descendant-cpu]"])
 
 
 def test_the_environment_variable_chooses_too(run, monkeypatch):
@@ -120,6 +127,7 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
         ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),
         ((), ".broken:thing", "unknown implementation '.broken:thing'"),
         (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
+        (("--clause", "traversal/moduls-each-once"), "reference", "did you mean 'traversal/modules-each-once'?"),
         (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
         (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
         (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
@@ -297,7 +305,7 @@ def test_a_failure_is_found_by_the_plain_call_too():
     namespace = {}
     exec(BROKEN, namespace)
     from conformance import contract
-    from conformance.run.judge import check
+    from conformance.front.calls import check
 
     record = check(contract.load()[CLAUSE], namespace["implementation"])
     assert record.outcome == "failed" and record.device == "cpu"

@@ -11,7 +11,7 @@ from conformance.contract.clause import (
     arguments,
     drawn,
 )
-from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, untested
+from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, untested
 
 __all__ = [
     "CLAUSES",
@@ -29,5 +29,6 @@ __all__ = [
     "example",
     "given",
     "load",
+    "selected",
     "untested",
 ]

@@ -71,11 +71,14 @@ class Clause:
         """The part of the contract that the clause belongs to."""
         return self.id.split("/")[0]
 
-    def test(self, draws: Mapping[str, SearchStrategy[Any]] | None = None) -> Callable[..., None]:
+    def test(
+        self, draws: Mapping[str, SearchStrategy[Any]] | None = None, seen: dict[str, Any] | None = None
+    ) -> Callable[..., None]:
         """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
 
         Args:
             draws: strategies that stand in for the property's own, by the name of the argument.
+            seen: where to leave what the property was last called with, besides implementation and device.
         """
         import hypothesis  # here, so that reading a report does not load it
 
@@ -87,10 +90,12 @@ class Clause:
         @functools.wraps(function)
         def remembered(**arguments: Any) -> None:
             __tracebackhide__ = True
-            drawn.clear()
             narrowed = arguments["implementation"].narrowed
-            drawn.update({name: narrowed(self.id, name, arguments[name]) for name in self.strategies})
-            function(**{**arguments, **drawn})
+            given = {name: narrowed(self.id, name, arguments[name]) for name in self.strategies}
+            if seen is not None:
+                seen.clear()
+                seen.update(given)
+            function(**{**arguments, **given})
 
         instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}
         test = hypothesis.given(**{**self.strategies, **instead})(remembered)
@@ -113,11 +118,11 @@ class Clause:
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
 
-#: What a property was last called with, besides implementation and device: a failure shows it as a witness.
+#: The steps of the state machine, which draws for itself.
 drawn: dict[str, Any] = {}
 
 
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
-    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    """The property's arguments as text that ``language.text.parse_arguments`` reads."""
     names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
     return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)

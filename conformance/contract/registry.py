@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import functools
 import importlib
 import pkgutil
@@ -137,6 +139,24 @@ def _origin(made: Clause) -> str:
 def checked() -> Iterator[Clause]:
     """The clauses that have a property."""
     return (clause for clause in CLAUSES.values() if clause.function is not None)
+
+
+def selected(patterns: str | Iterable[str] = "*") -> list[Clause]:
+    """The clauses with a property whose ids match one of the shell patterns ("state_dict/*"), in the order of the suite.
+
+    Raises:
+        ContractError: a pattern matches none.
+    """
+    load()
+    ids: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        found = fnmatch.filter([clause.id for clause in checked()], pattern)
+        if not found:
+            near = difflib.get_close_matches(pattern, CLAUSES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else "ids look like 'state_dict/keys-follow-registration-order'"
+            raise ContractError(f"no clause matches {pattern!r}: {hint}")
+        ids.update(found)
+    return [clause for clause in checked() if clause.id in ids]
 
 
 def load() -> dict[str, Clause]:

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from conformance.adapter.finding import OURS
+from conformance.adapter.finding import address
+from conformance.adapter.given import Given, otherwise
 from conformance.adapter.port import Implementation
-from conformance.build.given import Given, otherwise
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
 from conformance.explain import layout
@@ -281,11 +281,3 @@ def call(
         f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
     ]
     return "\n".join(lines) + "\n"
-
-
-def address(implementation: Implementation) -> str:
-    """What ``find`` finds the adapter by."""
-    module = sys.modules[type(implementation).__module__]
-    attribute = next((key for key, value in vars(module).items() if value is implementation), "implementation")
-    full = f"{module.__name__}:{attribute}"
-    return next((short for short, target in OURS.items() if target == full), full)

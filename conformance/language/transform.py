@@ -110,3 +110,8 @@ def chained(blueprint: bp.Blueprint, refuses: Callable[[str, list[str]], bool]) 
         return member.replace(kind="Chain") if refuses(member.kind, kinds) else member
 
     return change(blueprint.map(change))
+
+
+def held_paths(blueprint: bp.Blueprint) -> set[str]:
+    """Where the blueprint registers something."""
+    return {f"{path}.{name}" if path else name for path, node in blueprint.walk() for name, _ in node.members}

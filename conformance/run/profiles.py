@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
+if TYPE_CHECKING:
+    from hypothesis import settings
 
 #: examples per property, and steps per run of the state machine
 EXAMPLES = {"quick": 5, "default": 50, "ci": 50, "thorough": 1000}
 STEPS = {"quick": 10, "default": 25, "ci": 25, "thorough": 60}
-
-_COMMON = {
-    "deadline": None,  # machines are noisy: a slow example is no failure
-    "print_blob": False,  # the script that a failure shows outlives any blob
-    "report_multiple_bugs": False,  # the example replayed last is then the one that is shown
-    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-    "verbosity": Verbosity.normal,
-}
 
 
 def profile(name: str) -> settings:
@@ -29,6 +22,9 @@ def profile(name: str) -> settings:
     Raises:
         ValueError: there is none of that name.
     """
+    from hypothesis import HealthCheck, Phase, Verbosity, settings  # here: who reads a report asks for the names alone
+    from hypothesis.database import DirectoryBasedExampleDatabase
+
     if name not in EXAMPLES:
         raise ValueError(f"unknown profile {name!r}: give one of {', '.join(EXAMPLES)}")
     kept = DirectoryBasedExampleDatabase(Path(".hypothesis") / "examples")
@@ -38,11 +34,17 @@ def profile(name: str) -> settings:
         derandomize=name == "ci",
         database=None if name in ("ci", "quick") else kept,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
-        **_COMMON,  # type: ignore[arg-type]
+        deadline=None,  # machines are noisy: a slow example is no failure
+        print_blob=False,  # the script that a failure shows outlives any blob
+        report_multiple_bugs=False,  # the example replayed last is then the one that is shown
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+        verbosity=Verbosity.normal,
     )
 
 
 def use(name: str) -> None:
     """Make the profile the one in force; properties imported from now on run under it."""
+    from hypothesis import settings
+
     settings.register_profile(f"conformance-{name}", profile(name))
     settings.load_profile(f"conformance-{name}")

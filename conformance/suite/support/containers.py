@@ -4,12 +4,14 @@ letters."""
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance import model
-from conformance.build.execute import Subject
 from conformance.language import blueprint as bp
 from conformance.model import Reading
+
+if TYPE_CHECKING:
+    from conformance.build.execute import Subject
 
 #: The modules that containers hold. Some have children or state of their own.
 MODULES = bp.Module(
