@@ -186,7 +186,7 @@ def test_what_cannot_be_written_out_calls_the_property_and_says_so_first(tmp_pat
 
 def test_what_cannot_be_written_out_still_says_what_the_property_raised(monkeypatch):
     subject, clause = finding.find("reference"), CLAUSES["traversal/modules-each-once"]
-    monkeypatch.setattr(script, "written_out", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr(script, "translated", lambda *given, **more: 1 / 0)
     monkeypatch.setattr("conformance.reference.Module.modules", lambda self: iter(()))
     made = script.write(clause, subject, "cpu", examples(CLAUSES["traversal/modules-each-once"], subject))
     assert made.obstacle == "ZeroDivisionError: division by zero"
@@ -197,7 +197,7 @@ def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():
     subject = finding.find("reference")
     clause = CLAUSES["traversal/modules-each-once"]
     made = script.write(clause, subject, "cpu", examples(clause, subject))
-    assert made.obstacle == "written out, it shows no difference"
+    assert made.obstacle == "the property finds nothing"
 
 
 def test_a_life_tells_its_steps(monkeypatch):

@@ -162,6 +162,13 @@ def selected(patterns: str | Iterable[str] = "*") -> list[Clause]:
 def load() -> dict[str, Clause]:
     """Import the whole suite, so that every clause is registered, and return the registry."""
     suite = importlib.import_module("conformance.suite")
-    for module in sorted(info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")):
-        importlib.import_module(module)
+    names = [info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")]
+    for name in sorted(names, key=lambda name: (_family(suite, name), name)):
+        importlib.import_module(name)
     return CLAUSES
+
+
+def _family(suite: Any, module: str) -> int:
+    """The place of a module's folder among those of the suite; what lies in none of them comes last."""
+    folder = module.removeprefix("conformance.suite.").partition(".")[0]
+    return suite.FAMILIES.index(folder) if folder in suite.FAMILIES else len(suite.FAMILIES)

@@ -33,7 +33,7 @@ def recorded(case: Case, verdict: Verdict) -> Record:
         text = call(clause, case.implementation, case.device, arguments_, f"it {KILLS} that runs it")
         shown = Script(text, KILLS, "no exception")
     else:
-        shown = write(clause, case.implementation, case.device, arguments_)
+        shown = write(clause, case.implementation, case.device, arguments_, verdict.error)
     return replace(verdict.record, witness=arguments(clause, arguments_), **kept(shown))
 
 

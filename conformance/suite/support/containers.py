@@ -58,6 +58,11 @@ def pick(subject: Subject, letters: Iterable[str]) -> list[Any]:
     return [subject[letter] for letter in letters]
 
 
+def pairs(subject: Subject, letters: dict[str, str]) -> list[tuple[str, Any]]:
+    """The things that the letters stand for, by key."""
+    return [(key, subject[letter]) for key, letter in letters.items()]
+
+
 def held(subject: Subject, container: Any) -> tuple[Any, ...]:
     """What a list of modules holds: by iteration, by index, by length, and its children by name."""
     by_index = [subject.path(container[i]) for i in range(len(container))]
