@@ -119,5 +119,4 @@ drawn: dict[str, Any] = {}
 
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
     """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
-    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
-    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)

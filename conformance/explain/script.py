@@ -104,7 +104,7 @@ def ways(clause: Clause, implementation: Implementation, device: str, arguments:
 
 def property_of(clause: Clause) -> Any:
     """The bare function."""
-    return inspect.unwrap(getattr(clause.function, "replay", clause.function))  # type: ignore[arg-type]
+    return inspect.unwrap(clause.function)  # type: ignore[arg-type]
 
 
 def written_out(
@@ -250,10 +250,10 @@ def calling(
 ) -> Script:
     """The last resort: a script that calls the property, and what it raises; for a module of somebody's own, which only
     the process that made it has, one sentence."""
-    function = getattr(clause.function, "replay", clause.function)
+    assert clause.function is not None
     observed, expected = "", ""
     try:
-        function(implementation=implementation, device=device, **arguments)
+        clause.function(implementation=implementation, device=device, **arguments)
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         observed, expected = f"{type(error).__name__}: {error}", "no exception"
     if isinstance(implementation, Given):
@@ -267,7 +267,6 @@ def call(
 ) -> str:
     """The text of a script that calls the property."""
     reason = " ".join(obstacle.split())
-    replay = ".replay" if hasattr(clause.function, "replay") else ""
     lines = [
         f"# This script needs module-conformance, for the property cannot be written out ({reason}).",
         heading(clause, implementation),
@@ -277,7 +276,7 @@ def call(
         "from conformance.adapter.finding import find",
         "",
         f"arguments = parse_arguments({drawn_arguments(clause, arguments)!r})",
-        f"check = load()[{clause.id!r}].function{replay}",
+        f"check = load()[{clause.id!r}].function",
         f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
     ]
     return "\n".join(lines) + "\n"

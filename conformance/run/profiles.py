@@ -7,9 +7,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-#: examples per property, and steps per run of the state machine
+#: examples per property
 EXAMPLES = {"quick": 5, "default": 50, "ci": 50, "thorough": 1000}
-STEPS = {"quick": 10, "default": 25, "ci": 25, "thorough": 60}
 
 _COMMON = {
     "deadline": None,  # machines are noisy: a slow example is no failure
@@ -34,7 +33,6 @@ def profile(name: str) -> settings:
     kept = DirectoryBasedExampleDatabase(Path(".hypothesis") / "examples")
     return settings(
         max_examples=EXAMPLES[name],
-        stateful_step_count=STEPS[name],
         derandomize=name == "ci",
         database=None if name in ("ci", "quick") else kept,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),
