@@ -2,4 +2,4 @@
 
 from conformance.moved import moved
 
-__getattr__ = moved(__name__, "conformance.run.judge", "conformance.run.record")
+__getattr__ = moved(__name__, "conformance.front.calls", "conformance.run.judge", "conformance.run.record")

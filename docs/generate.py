@@ -15,6 +15,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
@@ -22,9 +24,10 @@ import transcripts  # noqa: E402
 
 from conformance import contract  # noqa: E402
 from conformance.contract import CLAUSES, Severity  # noqa: E402
-from conformance.explain import failure, script  # noqa: E402
-from conformance.language import blueprint as bp  # noqa: E402
+from conformance.explain import failure  # noqa: E402
+from conformance.language.text import parse_arguments  # noqa: E402
 from conformance.run import deviations  # noqa: E402
+from conformance.run.judge import Case, judge  # noqa: E402
 from docs import results  # noqa: E402
 
 #: What the default set installs, and the newest version that results are kept of.
@@ -52,12 +55,25 @@ def contract_page() -> str:
              "same sentence. `untested` rows are known gaps.", ""]  # fmt: skip
     for area in dict.fromkeys(clause.area for clause in CLAUSES.values()):
         rows = [
-            [f"`{c.id}`", c.sentence, str(c.severity), c.since, f"[{c.docs}]({c.link})"]
+            [f"`{c.id}`", c.sentence, str(c.severity), c.since, f"[{c.docs}]({c.link})", stated(c)]
             for c in CLAUSES.values()
             if c.area == area
         ]
-        parts += [f"## {area}", "", table(["clause", "promise", "severity", "since", "documented in"], rows), ""]
+        parts += [
+            f"## {area}",
+            "",
+            table(["clause", "promise", "severity", "since", "documented in", "property"], rows),
+            "",
+        ]
     return "\n".join(parts)
+
+
+def stated(clause: contract.Clause) -> str:
+    """The file and the function of the property that states a clause."""
+    if clause.function is None:
+        return ""
+    file = f"{clause.function.__module__.replace('.', '/')}.py"
+    return f"[{file.removeprefix('conformance/suite/')}](../{file}) `{clause.function.__name__}`"
 
 
 def findings_page() -> str:
@@ -209,10 +225,12 @@ def failure_shown() -> str | None:
         sys.modules["stops"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
-        test = "test_traversal.py::test_named_modules_yields_the_module_itself_first_then_depth_first[cpu]"
+        test = f"traversal/test_modules.py::{clause.function.__name__}[{clause.id}-cpu]"
         again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
-        given = bp.parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
-        shown = failure.explain(clause, script.write(clause, module.implementation, "cpu", given), given, again)
+        given = parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
+        case = Case(clause, module.implementation)
+        known = deviations.Deviation(clause.id, "", "", SpecifierSet(), (), given)
+        shown = failure.explain(clause, failure.recorded(case, judge(case, deviations=[known])), again)
     return f"```\n{shown}\n```"
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from conformance import contract
 from conformance.adapter.port import Implementation
+from conformance.front.calls import check
 from conformance.implementations.reference import Reference
 from conformance.language import blueprint as bp
-from conformance.run.judge import check
 
 contract.load()
 

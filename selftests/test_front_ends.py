@@ -49,7 +49,7 @@ def test_pytest_and_the_plain_call_give_the_same_records(pytester, monkeypatch, 
     known.write_text(KNOWN)
     monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/selftests/")[0])
     pytester.runpytest_subprocess(
-        *("-p", "conformance.plugin", "-p", "no:cacheprovider", "--pyargs", "conformance.suite.test_traversal"),
+        *("-p", "conformance.plugin", "-p", "no:cacheprovider", "--pyargs", "conformance.suite.traversal"),
         *("--implementation", "selftests.test_front_ends:shy", "--profile", "ci", "--device", "cpu"),
         *("--deviations", str(known), "--report", "report.jsonl"),
     )

@@ -6,14 +6,13 @@ import copy
 from collections import Counter
 from functools import lru_cache
 
-import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
 from conformance import contract
 from conformance.adapter import finding
 from conformance.language.text import parse_arguments
-from conformance.run.judge import check
+from conformance.run.judge import Case, judge
 from conformance.run.profiles import profile
 from conformance.suite.support import steps
 from conformance.suite.support.life import ROOM, begin
@@ -109,8 +108,9 @@ def test_a_life_without_some_of_its_steps_is_one_too():
 def test_a_failing_life_shrinks_to_a_few_plain_steps(name, monkeypatch):
     fault = next(fault for fault in faults.load() if fault.name == name)
     fault.plant(monkeypatch)
-    record = check(CLAUSE, finding.find("reference"), settings=hypothesis.settings(profile("ci"), database=None))
-    assert len(parse_arguments(record.witness)["life"]) <= 2, record.witness
+    verdict = judge(Case(CLAUSE, finding.find("reference")), settings(profile("ci"), database=None))
+    assert verdict.record.outcome == "failed"
+    assert len(verdict.arguments["life"]) <= 2, verdict.arguments
 
 
 def test_nothing_is_the_shortest_life():

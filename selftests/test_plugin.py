@@ -11,7 +11,7 @@ import pytest
 
 CLAUSE = "traversal/modules-each-once"
 TEST = "test_modules_yields_every_module_once"
-SELECT = ("--pyargs", "conformance.suite.test_traversal", "-k", TEST, "-p", "no:cacheprovider")
+SELECT = ("--pyargs", "conformance.suite.traversal", "-k", TEST, "-p", "no:cacheprovider")
 
 BROKEN = """
 from conformance.implementations.reference import Reference, implementation as good
@@ -80,8 +80,15 @@ def test_a_run_says_what_it_checks_and_how_much_of_it(run):
     )
 
 
-def test_ids_end_in_the_device(run):
-    run("--collect-only", "-q").stdout.fnmatch_lines([f"*{TEST}[[]cpu]", f"*{TEST}[[]cuda]"])
+def test_ids_are_those_of_the_clause_and_the_device(run):
+    lines = [f"*{TEST}[[]{CLAUSE}-cpu]", f"*{TEST}[[]{CLAUSE}-cuda]"]
+    run("--collect-only", "-q").stdout.fnmatch_lines(lines)
+    # So -k finds a clause by its id, as --clause does by a pattern of ids.
+    suite = ("--pyargs", "conformance.suite", "--collect-only", "-q", "-p", "no:cacheprovider")
+    for chosen in (("-k", CLAUSE), ("--clause", CLAUSE), ("--clause", "traversal/modules-each-*")):
+        run(*chosen, select=suite).stdout.fnmatch_lines([*lines, "2/* tests collected (* deselected) in *"])
+    both = ("--clause", CLAUSE, "--clause", "modes/*", "-k", "train", "--device", "cpu")
+    run(*both, select=suite).stdout.fnmatch_lines(["*[[]modes/train-reaches-every-descendant-cpu]"])
 
 
 def test_the_environment_variable_chooses_too(run, monkeypatch):
@@ -108,85 +115,115 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
     )
 
 
-@pytest.mark.parametrize(
-    "arguments, implementation, sentence",
-    [
-        ((), "nonsense", "unknown implementation 'nonsense': give one of a"),
-        ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
-        ((), "broken:thing", "the module broken has no attribute 'thing'"),
-        ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
-        ((), "broken:partial", "does not implement read: its adapter must"),
-        ((), "broken:future", "contract_version = 'latest' is no version of torch"),
-        ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),
-        ((), ".broken:thing", "unknown implementation '.broken:thing'"),
-        (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
-        (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
-        (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
-        (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
-        (("--report", "."), "reference", "--report=. is no file: name one to write"),
-        (("--report=",), "reference", "--report= is no file: name one to write"),
-        (("--deviations=",), "reference", "deviation file .: Is a directory"),
-        (("--profile", "ci", "--hypothesis-seed", "7"), "reference", "--hypothesis-seed needs another profile"),
-        ((), "broken:Versionless", "cannot say its version: RuntimeError: no version; mend the adapter"),
-        ((), "broken:Unmade", "cannot be made: RuntimeError: not today"),
-    ],
-)
-def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation, sentence):
-    result = run(*arguments, implementation=implementation)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    errors = [line for line in result.errlines if line.startswith("ERROR")]
-    assert len(errors) == 1 and sentence in errors[0], result.errlines
+#: Runs pytest once for each list of arguments, all in one process: what ends a run before it begins leaves nothing behind.
+ONE_AFTER_ANOTHER = """
+import contextlib, io, json, sys, pytest
+done = []
+for arguments in json.load(sys.stdin):
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        status = pytest.main(["-p", "conformance.plugin", *arguments])
+    done.append((status, errors.getvalue().splitlines()))
+print(json.dumps(done))
+"""
 
 
-@pytest.mark.parametrize(
-    "text, sentence",
-    [
-        ("[", "is no TOML"),
-        ('["no/such-clause"]\nreason = "r"\nlink = "l"', "no such clause"),
-        ('["traversal/modules-each-one"]\nreason = "r"\nlink = "l"', f"did you mean {CLAUSE}?"),
-        (f'["{CLAUSE}"]\nlink = "l"', "the reason is missing"),
-        (f'["{CLAUSE}"]\nreason = "r"', "the link is missing"),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwhy = "x"', "unknown field 'why'"),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nharm = "some"\nwitness = "blueprint=Module()"',
-            "harm = 'some' is unknown; give one of kills the process, loses state",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
-            "no version specifier",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = 2.0\nwitness = "blueprint=Module()"',
-            "versions = 2.0 is no text; put it in quotation marks",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "==2.0+cpu"\nwitness = "blueprint=Module()"',
-            "names a build, but an entry speaks of releases",
-        ),
-        (f'["{CLAUSE}"]\nreason = 5\nlink = "l"', "reason = 5 is no text"),
-        ('"nope/nothing" = []', 'expected a table ["area/clause-id"], found list'),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = [["cpu"]]\nwitness = "blueprint=Module()"',
-            "devices must be a list of some of cpu, cuda",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=Module({{\'a\': Shared(\'b\')}})"',
-            "the witness cannot be read: ",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = ["gpu"]\nwitness = "blueprint=Module()"',
-            "some of cpu, cuda",
-        ),
-        (f'"{CLAUSE}" = 3', "expected a table"),
-    ],
-)
-def test_a_bad_deviation_file_ends_the_run_with_one_sentence(run, pytester, text, sentence):
-    pytester.path.joinpath("deviations.toml").write_text(text)
-    result = run("--deviations", "deviations.toml")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert any(sentence in line for line in result.errlines), result.errlines
+@pytest.fixture
+def refused(run, pytester):
+    """A function: how each run, given by its arguments, was refused in one line."""
+
+    def refused(runs):
+        command = [sys.executable, "-c", ONE_AFTER_ANOTHER]
+        text = json.dumps([[*SELECT, *map(str, arguments)] for arguments in runs])
+        done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=pytester.path, timeout=300)
+        assert done.returncode == 0, done.stderr
+        for arguments, (status, lines) in zip(runs, json.loads(done.stdout), strict=True):
+            errors = [line for line in lines if line.startswith("ERROR")]
+            assert status == pytest.ExitCode.USAGE_ERROR and len(errors) == 1, (arguments, status, lines)
+            yield errors[0]
+
+    return refused
+
+
+BAD_INPUT = [
+    ((), "nonsense", "unknown implementation 'nonsense': give one of a"),
+    ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
+    ((), "broken:thing", "the module broken has no attribute 'thing'"),
+    ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
+    ((), "broken:partial", "does not implement read: its adapter must"),
+    ((), "broken:future", "contract_version = 'latest' is no version of torch"),
+    ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),
+    ((), ".broken:thing", "unknown implementation '.broken:thing'"),
+    (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
+    (("--clause", "traversal/moduls-each-once"), "reference", "did you mean 'traversal/modules-each-once'?"),
+    (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
+    (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
+    (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
+    (("--report", "."), "reference", "--report=. is no file: name one to write"),
+    (("--report=",), "reference", "--report= is no file: name one to write"),
+    (("--deviations=",), "reference", "deviation file .: Is a directory"),
+    (("--profile", "ci", "--hypothesis-seed", "7"), "reference", "--hypothesis-seed needs another profile"),
+    ((), "broken:Versionless", "cannot say its version: RuntimeError: no version; mend the adapter"),
+    ((), "broken:Unmade", "cannot be made: RuntimeError: not today"),
+]
+
+
+def test_bad_input_ends_the_run_with_one_sentence(refused):
+    runs = [("--implementation", implementation, *arguments) for arguments, implementation, _ in BAD_INPUT]
+    told = list(zip(BAD_INPUT, refused(runs), strict=True))
+    assert [(given, line) for given, line in told if given[2] not in line] == []
+
+
+BAD_DEVIATIONS = [
+    ("[", "is no TOML"),
+    ('["no/such-clause"]\nreason = "r"\nlink = "l"', "no such clause"),
+    ('["traversal/modules-each-one"]\nreason = "r"\nlink = "l"', f"did you mean {CLAUSE}?"),
+    (f'["{CLAUSE}"]\nlink = "l"', "the reason is missing"),
+    (f'["{CLAUSE}"]\nreason = "r"', "the link is missing"),
+    (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwhy = "x"', "unknown field 'why'"),
+    (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
+    (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nharm = "some"\nwitness = "blueprint=Module()"',
+        "harm = 'some' is unknown; give one of kills the process, loses state",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
+        "no version specifier",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = 2.0\nwitness = "blueprint=Module()"',
+        "versions = 2.0 is no text; put it in quotation marks",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "==2.0+cpu"\nwitness = "blueprint=Module()"',
+        "names a build, but an entry speaks of releases",
+    ),
+    (f'["{CLAUSE}"]\nreason = 5\nlink = "l"', "reason = 5 is no text"),
+    ('"nope/nothing" = []', 'expected a table ["area/clause-id"], found list'),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = [["cpu"]]\nwitness = "blueprint=Module()"',
+        "devices must be a list of some of cpu, cuda",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=Module({{\'a\': Shared(\'b\')}})"',
+        "the witness cannot be read: ",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = ["gpu"]\nwitness = "blueprint=Module()"',
+        "some of cpu, cuda",
+    ),
+    (f'"{CLAUSE}" = 3', "expected a table"),
+]
+
+
+def test_a_bad_deviation_file_ends_the_run_with_one_sentence(refused, pytester):
+    files = [pytester.path / f"{number}.toml" for number in range(len(BAD_DEVIATIONS))]
+    for file, (text, _) in zip(files, BAD_DEVIATIONS):
+        file.write_text(text, encoding="utf-8")
+    runs = [("--implementation", "reference", "--deviations", file.name) for file in files]
+    told = list(zip(BAD_DEVIATIONS, refused(runs), strict=True))
+    assert [(given, line) for given, line in told if given[1] not in line] == []
 
 
 def entry(witness=WITNESS, **more):
@@ -297,7 +334,7 @@ def test_a_failure_is_found_by_the_plain_call_too():
     namespace = {}
     exec(BROKEN, namespace)
     from conformance import contract
-    from conformance.run.judge import check
+    from conformance.front.calls import check
 
     record = check(contract.load()[CLAUSE], namespace["implementation"])
     assert record.outcome == "failed" and record.device == "cpu"
@@ -318,7 +355,7 @@ def foreign(pytester, monkeypatch):
 
         def test_nothing_of_the_suite_is_loaded(request):
             assert not [name for name in sys.modules if name.startswith("conformance") and name != "conformance"
-                        and name not in ("conformance.front", "conformance.front.entry")]
+                        and name not in ("conformance.version", "conformance.front", "conformance.front.entry")]
             assert "strategies" not in sys.modules
             assert not any("implementation" in str(o) for o in vars(request.config.option))
         """
@@ -341,11 +378,11 @@ def test_a_foreign_run_with_strict_markers_and_options_of_the_same_name_is_unhar
     "arguments, expected",
     [
         (("--pyargs", "conformance"), True),
-        (("-q", "conformance.suite.test_modes", "--pyargs"), True),
+        (("-q", "conformance.suite.modes", "--pyargs"), True),
         (("conformance",), False),
         (("-k", "conformance", "--pyargs", "other"), False),
         (("--implementation=rust",), False),
-        (("--implementation", "x:y", "--pyargs", "conformance.suite.test_modes::test_a[cpu]"), True),
+        (("--implementation", "x:y", "--pyargs", "conformance.suite.modes.test_training::test_a[cpu]"), True),
         (("tests/conformance", "-n", "2"), False),
         (("-k", "conformance_of_mine"), False),
         ((), False),
@@ -358,7 +395,7 @@ def test_what_counts_as_asking_for_the_suite(arguments, expected):
 
 
 def test_a_process_that_dies_is_a_failure_of_its_clause_and_ends_nothing_else(run, pytester):
-    select = ("--pyargs", "conformance.suite.test_traversal", "-p", "no:cacheprovider")
+    select = ("--pyargs", "conformance.suite.traversal", "-p", "no:cacheprovider")
     chosen = ("-k", f"{TEST} or test_named_children", "-n", "1", "--device", "cpu", "--report", "report.jsonl")
     result = run(*chosen, implementation="broken:fatal", select=select)
     assert result.ret == 1

@@ -25,11 +25,12 @@ from conformance.explain import layout, script
 from conformance.explain.comparison import guarded
 from conformance.explain.failure import beside, kept
 from conformance.explain.script import Script
-from conformance.front.calls import Case
+from conformance.front.calls import Case, check
 from conformance.implementations.reference import Reference
 from conformance.language.text import parse_arguments
 from conformance.run import deviations
-from conformance.run.judge import check, obstacle
+from conformance.run import judge as judging
+from conformance.run.judge import judge, obstacle
 from conformance.run.profiles import profile
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +86,13 @@ def examples(clause, subject, count=3):
     return drawn[-1]
 
 
+def failing(clause, subject):
+    """The arguments on which the property fails."""
+    verdict = judge(judging.Case(clause, subject), QUICK)
+    assert verdict.record.outcome == "failed"
+    return verdict.arguments
+
+
 def entries():
     path = ROOT / "conformance/implementations/deviations/torch.toml"
     return [each for found in deviations.read(path, CLAUSES).values() for each in found]
@@ -123,7 +131,7 @@ def test_scripts_of_kept_clauses_find_nothing(name, area, monkeypatch, tmp_path)
     subject = finding.find(name)
     deviating = {each.clause for each in entries()} if name == "torch" else set()
     for clause in contract.checked():
-        if clause.area != area or clause.id in deviating or obstacle(clause, subject, "cpu"):
+        if clause.area != area or clause.id in deviating or obstacle(judging.Case(clause, subject)):
             continue
         made = script.written_out(clause, subject, "cpu", examples(clause, subject))
         assert not made.observed, f"{clause.id}: {made.observed} instead of {made.expected}\n{made.text}"
@@ -176,7 +184,7 @@ def test_what_cannot_be_written_out_calls_the_property_and_says_so_first(tmp_pat
 
 def test_what_cannot_be_written_out_still_says_what_the_property_raised(monkeypatch):
     subject, clause = finding.find("reference"), CLAUSES["traversal/modules-each-once"]
-    monkeypatch.setattr(script, "written_out", lambda *given, **more: 1 / 0)
+    monkeypatch.setattr(script, "translated", lambda *given, **more: 1 / 0)
     monkeypatch.setattr("conformance.reference.Module.modules", lambda self: iter(()))
     made = script.write(clause, subject, "cpu", examples(CLAUSES["traversal/modules-each-once"], subject))
     assert made.obstacle == "ZeroDivisionError: division by zero"
@@ -187,7 +195,7 @@ def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():
     subject = finding.find("reference")
     clause = CLAUSES["traversal/modules-each-once"]
     made = script.write(clause, subject, "cpu", examples(clause, subject))
-    assert made.obstacle == "written out, it shows no difference"
+    assert made.obstacle == "the property finds nothing"
 
 
 def test_a_life_shrinks_to_the_steps_that_matter_and_its_script_takes_them(monkeypatch):
@@ -389,8 +397,7 @@ def test_the_script_of_a_module_of_ones_own_makes_it_with_its_own_factory(kind, 
     subject = one_module(finding.find("torch"), case.factory, case.example)
     made = {}
     for id in (BUFFERS, CALLED, SAVED, STRICT):
-        assert check(CLAUSES[id], subject, settings=QUICK).outcome == "failed"
-        made[id] = script.write(CLAUSES[id], subject, "cpu", dict(contract.drawn))
+        made[id] = script.write(CLAUSES[id], subject, "cpu", failing(CLAUSES[id], subject))
         assert not made[id].obstacle, (id, made[id].obstacle)
     assert ("from own_" in made[BUFFERS].text) is (kind in ("class", "function", "lambda"))
     # What it holds is written only where that matters.
@@ -432,8 +439,7 @@ def without_buffers():
 )
 def test_a_module_that_no_script_can_make_has_a_sentence_instead(factory, reason):
     subject, clause = one_module(finding.find("reference"), factory), CLAUSES[BUFFERS]
-    assert check(clause, subject, settings=QUICK).outcome == "failed"
-    made = script.write(clause, subject, "cpu", dict(contract.drawn))
+    made = script.write(clause, subject, "cpu", failing(clause, subject))
     assert made.text == f"# There is no script of this failure: {reason}.\n" and not made.is_code
     assert made.observed.startswith("AssertionError") and made.expected == "no exception"
 
@@ -442,8 +448,7 @@ def test_a_script_that_would_need_the_suite_for_the_module_says_so(tmp_path):
     pytest.importorskip("torch")
     text = f"from conformance.language.transform import plain\n{OWN}\nBroken.spare = plain\n"
     subject = one_module(finding.find("torch"), files(tmp_path, "own_needy", text).broken)
-    assert check(CLAUSES[BUFFERS], subject, settings=QUICK).outcome == "failed"
-    made = script.write(CLAUSES[BUFFERS], subject, "cpu", dict(contract.drawn))
+    made = script.write(CLAUSES[BUFFERS], subject, "cpu", failing(CLAUSES[BUFFERS], subject))
     assert made.text.startswith("# There is no script of this failure: own_needy needs conformance.language.transform")
 
 
@@ -451,8 +456,7 @@ def test_the_script_of_an_adapter_with_decorators_holds_them_or_says_that_it_can
     pytest.importorskip("torch")
     adapters = files(tmp_path, "limited_adapter", ADAPTER)
     clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
-    assert check(clause, adapters.implementation, settings=QUICK).outcome == "failed"
-    made = script.write(clause, adapters.implementation, "cpu", dict(contract.drawn))
+    made = script.write(clause, adapters.implementation, "cpu", failing(clause, adapters.implementation))
     assert "def limited" in made.text and "limited_adapter" not in made.text
     done = outcomes(tmp_path, {clause.id: made})
     code, output = done["broken"][clause.id]
@@ -460,8 +464,7 @@ def test_the_script_of_an_adapter_with_decorators_holds_them_or_says_that_it_can
     assert done["mended"][clause.id][0] == 0
 
     clause = CLAUSES["serialization/state_dict-round-trip"]
-    assert check(clause, adapters.decorated, settings=QUICK).outcome == "failed"
-    made = script.write(clause, adapters.decorated, "cpu", dict(contract.drawn))
+    made = script.write(clause, adapters.decorated, "cpu", failing(clause, adapters.decorated))
     assert made.obstacle == "decorated.save is decorated"
     first = (
         "# This script needs module-conformance, for the property cannot be written out (decorated.save is decorated)."
@@ -482,8 +485,7 @@ def test_what_was_set_on_the_adapter_itself_comes_before_its_class(monkeypatch, 
 
     subject, clause = Torch(), CLAUSES["serialization/state_dict-round-trip"]
     monkeypatch.setitem(vars(subject), "save", forgets)
-    assert check(clause, subject, settings=QUICK).outcome == "failed"
-    made = script.write(clause, subject, "cpu", dict(contract.drawn))
+    made = script.write(clause, subject, "cpu", failing(clause, subject))
     assert not made.obstacle and "[1:]" in made.text
     for text, status in ((made.text, 1), (made.text.replace("[1:]", ""), 0)):
         path = tmp_path / f"exits_with_{status}.py"

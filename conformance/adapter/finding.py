@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
 
 from packaging.version import InvalidVersion, Version
 
@@ -85,6 +86,14 @@ def find(name: str) -> Implementation:
         )
     _check(name, found)
     return found
+
+
+def address(implementation: Implementation) -> str:
+    """What ``find`` finds the adapter by."""
+    module = sys.modules[type(implementation).__module__]
+    attribute = next((key for key, value in vars(module).items() if value is implementation), "implementation")
+    full = f"{module.__name__}:{attribute}"
+    return next((short for short, target in OURS.items() if target == full), full)
 
 
 def _importable(name: str) -> bool:

@@ -14,11 +14,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.language import blueprint as bp
 from conformance import model
 from conformance.adapter.absence import AdapterError
 from conformance.adapter.port import Implementation
-from conformance.build.subject import Subject
+from conformance.language import blueprint as bp
 from conformance.model.files import leaves
 from strategies import never_draws
 
@@ -51,7 +50,7 @@ def given(
     made.name, made.framework = name or name_of(factory), f"{implementation.name} {implementation.version}"
     first, second = made.new(), made.new()
     described = made.describe(first)
-    made.__dict__.update(described=described, draws={"blueprint": st.just(described), "rows": st.none()})
+    made.__dict__.update(described=described, sample=first, draws={"blueprint": st.just(described), "rows": st.none()})
     if made.describe(first, values=False) != made.describe(second, values=False):
         raise AdapterError(f"{made.name}: the factory makes another structure each time; make it deterministic")
     own = {id(thing): path for path, thing in made.objects(first)}
@@ -97,6 +96,7 @@ class Given(Implementation):
     factory: Factory
     call_with: Callable[[], Any] | None
     described: bp.Blueprint
+    sample: Any
     #: What some calls with the example returned in evaluation mode: one thing only, unless the module draws or counts.
     results: frozenset[str]
     framework: str
@@ -124,9 +124,6 @@ class Given(Implementation):
     def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         return blueprint
 
-    def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
-        return GivenSubject(self, blueprint, device)
-
     def example(self, rows: Any, device: str) -> tuple[Any, ...]:
         assert self.call_with is not None
         arguments = self.call_with()
@@ -139,6 +136,26 @@ class Given(Implementation):
         if not isinstance(module, self.Module):
             raise AdapterError(f"{self.name} made a {type(module).__name__}, which is no {self.Module.__name__}")
         return module
+
+    def within(self, path: str) -> Any:
+        """The module at that path of one that the factory made before: it shows what the others have."""
+        here = self.sample
+        for name in filter(None, path.split(".")):
+            here = self.member_of(here, name)
+        return here
+
+    def has(self, path: str, name: str) -> bool:
+        """Whether the module at that path has an attribute of that name."""
+        return hasattr(self.within(path), name)
+
+    def is_attribute(self, path: str, name: str) -> bool:
+        """Whether what is registered at that path under the name is the attribute of that name."""
+        here = self.within(path)
+        return getattr(here, name, None) is self.member_of(here, name)
+
+    def member_of(self, module: Any, name: str) -> Any:
+        """What is registered on that module under the name."""
+        return next(thing for key, _, thing in self.registered(module) if key == name)
 
     def called(self, module: Any) -> frozenset[str]:
         """The different results of a few calls in evaluation mode."""
@@ -208,44 +225,3 @@ class Given(Implementation):
         except bp.BlueprintError as error:
             raise AdapterError(f"{self.name} cannot be described: {error}") from None
         return described
-
-
-class GivenSubject(Subject):
-    """A module from the factory, with the values, modes and further members that a blueprint asks for."""
-
-    implementation: Given
-
-    def _module(self, node: bp.Blueprint, path: str) -> Any:
-        if node.kind != "Given":
-            return super()._module(node, path)
-        module = self.implementation.move(self.implementation.new(), self.device)
-        self._fill(module, node, self.implementation.described, path)
-        return module
-
-    def _fill(self, module: Any, node: bp.Blueprint, was: bp.Blueprint, path: str) -> None:
-        self._keep(path, module)
-        found = {name: thing for name, _, thing in self.implementation.registered(module)}
-        for name, member in node.members:
-            here, before = model.join(path, name), dict(was.members).get(name)
-            if isinstance(member, bp.Blueprint) and member.kind == "Given":
-                assert isinstance(before, bp.Blueprint)
-                self._fill(found[name], member, before, here)
-            elif isinstance(member, bp.Shared) and before == member:
-                self._keep(here, found[name])
-            elif isinstance(member, bp.Tensor) and alike(member, before):
-                self.implementation.write(self._keep(here, found[name]), member.values())
-            elif before is None and hasattr(module, name):
-                raise bp.NameTaken(
-                    f"the module has an attribute {name!r} of its own, where this clause would add a member"
-                )
-            elif before is None or not isinstance(member, bp.Empty):
-                self._register_member(module, name, member, self._member(member, here), self._models[path])
-
-
-def alike(member: bp.Tensor, before: Any) -> bool:
-    """Whether the tensor that is there can take the values."""
-    return (
-        type(member) is type(before)
-        and (member.shape, member.dtype) == (before.shape, before.dtype)
-        and (not isinstance(member, bp.Parameter) or member.differentiable == before.differentiable)
-    )

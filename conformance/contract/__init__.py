@@ -9,9 +9,8 @@ from conformance.contract.clause import (
     ContractError,
     Severity,
     arguments,
-    drawn,
 )
-from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, untested
+from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, untested
 
 __all__ = [
     "CLAUSES",
@@ -25,9 +24,9 @@ __all__ = [
     "arguments",
     "checked",
     "clause",
-    "drawn",
     "example",
     "given",
     "load",
+    "selected",
     "untested",
 ]

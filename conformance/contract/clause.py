@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+
+
+#: How many sets of arguments an example of Hypothesis holds, on average.
+SETS = 5
 
 
 class Severity(str, Enum):
@@ -71,13 +76,21 @@ class Clause:
         """The part of the contract that the clause belongs to."""
         return self.id.split("/")[0]
 
-    def test(self, draws: Mapping[str, SearchStrategy[Any]] | None = None) -> Callable[..., None]:
+    def test(
+        self, draws: Mapping[str, SearchStrategy[Any]] | None = None, seen: dict[str, Any] | None = None
+    ) -> Callable[..., None]:
         """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
+
+        What Hypothesis does around an example costs more than most properties, so an example holds several sets of
+        arguments, ``SETS`` on average, and is shrunk to the one that fails. Drawn instead of the property's own, an
+        argument may have few values, or one: an example is one set then.
 
         Args:
             draws: strategies that stand in for the property's own, by the name of the argument.
+            seen: where to leave what the property was last called with, besides implementation and device.
         """
         import hypothesis  # here, so that reading a report does not load it
+        from hypothesis import strategies as st
 
         function = self.function
         assert function is not None, f"{self.id} is not tested"
@@ -85,17 +98,26 @@ class Clause:
             return function
 
         @functools.wraps(function)
-        def remembered(**arguments: Any) -> None:
+        def each(sets: list[dict[str, Any]], **case: Any) -> None:
             __tracebackhide__ = True
-            drawn.clear()
-            narrowed = arguments["implementation"].narrowed
-            drawn.update({name: narrowed(self.id, name, arguments[name]) for name in self.strategies})
-            function(**{**arguments, **drawn})
+            narrowed = case["implementation"].narrowed
+            for drawn in sets:
+                given = {name: narrowed(self.id, name, value) for name, value in drawn.items()}
+                if seen is not None:
+                    seen.clear()
+                    seen.update(given)
+                function(**case, **given)
 
+        # Hypothesis looks at the signature, which is that of the sets and no longer the property's.
+        del each.__wrapped__
+        each.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in ("implementation", "device", "sets")]
+        )
         instead = {name: strategy for name, strategy in (draws or {}).items() if name in self.strategies}
-        test = hypothesis.given(**{**self.strategies, **instead})(remembered)
+        one = st.fixed_dictionaries({**self.strategies, **instead})
+        test = hypothesis.given(sets=st.lists(one, min_size=1, max_size=1 if instead else 2 * SETS - 1))(each)
         for example in reversed(() if instead else self.examples):
-            test = hypothesis.example(**example)(test)
+            test = hypothesis.example(sets=[dict(example)])(test)
         return test
 
     @property
@@ -113,10 +135,6 @@ class Clause:
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
 
-#: What a property was last called with, besides implementation and device: a failure shows it as a witness.
-drawn: dict[str, Any] = {}
-
-
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
-    """The property's arguments as text that ``blueprint.parse_arguments`` reads."""
+    """The property's arguments as text that ``language.text.parse_arguments`` reads."""
     return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import fnmatch
 import functools
 import importlib
 import pkgutil
@@ -139,9 +141,34 @@ def checked() -> Iterator[Clause]:
     return (clause for clause in CLAUSES.values() if clause.function is not None)
 
 
+def selected(patterns: str | Iterable[str] = "*") -> list[Clause]:
+    """The clauses with a property whose ids match one of the shell patterns ("state_dict/*"), in the order of the suite.
+
+    Raises:
+        ContractError: a pattern matches none.
+    """
+    load()
+    ids: set[str] = set()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        found = fnmatch.filter([clause.id for clause in checked()], pattern)
+        if not found:
+            near = difflib.get_close_matches(pattern, CLAUSES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else "ids look like 'state_dict/keys-follow-registration-order'"
+            raise ContractError(f"no clause matches {pattern!r}: {hint}")
+        ids.update(found)
+    return [clause for clause in checked() if clause.id in ids]
+
+
 def load() -> dict[str, Clause]:
     """Import the whole suite, so that every clause is registered, and return the registry."""
     suite = importlib.import_module("conformance.suite")
-    for module in sorted(info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")):
-        importlib.import_module(module)
+    names = [info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")]
+    for name in sorted(names, key=lambda name: (_family(suite, name), name)):
+        importlib.import_module(name)
     return CLAUSES
+
+
+def _family(suite: Any, module: str) -> int:
+    """The place of a module's folder among those of the suite; what lies in none of them comes last."""
+    folder = module.removeprefix("conformance.suite.").partition(".")[0]
+    return suite.FAMILIES.index(folder) if folder in suite.FAMILIES else len(suite.FAMILIES)

@@ -14,6 +14,7 @@ from conformance.explain.expressions import UNROLLED
 from conformance.explain.literals import literal
 from conformance.explain.names import ours
 from conformance.explain.scope import (
+    NOWHERE,
     NeedsFunction,
     Restart,
     Return,
@@ -343,6 +344,8 @@ class Calls:
         forced: set[str] = set(captured(node)) if isinstance(node, ast.FunctionDef) else set()
         start = self.state()
         self.depth += 1
+        outer = self.here
+        self.here = (*outer, NOWHERE) if isinstance(node, ast.FunctionDef) else outer
         try:
             while True:
                 with self.into([]) as buffer:
@@ -359,6 +362,7 @@ class Calls:
                 break
         finally:
             self.depth -= 1
+            self.here = outer
         result = collapse(buffer, result)
         if buffer and (not caller.hoist or (expression and not (isinstance(result, Static) and result.value is None))):
             raise NeedsFunction
@@ -422,8 +426,10 @@ class Calls:
                 parameters.defaults = []
                 setattr(parameters, kind, None)
         arguments = self.parameters(parameters, inner, Scope(globals_, "def"))
+        outer, self.here = self.here, (*self.here, NOWHERE)
         with self.into([]) as body:
             self.block(node.body, inner)
+        self.here = outer
         self.define_first(made, [ast.FunctionDef(made, arguments, body or [ast.Pass()], [])])
         return made
 

@@ -23,7 +23,10 @@ WORDS = {
 def explicit(statement: ast.stmt, observed: str, expected: str) -> list[ast.stmt]:
     """The statement with every assertion in it printing its two sides, under these names."""
     if isinstance(statement, ast.Assert):
-        return comparison(statement, observed, expected)
+        made = comparison(statement, observed, expected)
+        for each in made:
+            each.chain = getattr(statement, "chain", ())
+        return made
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return [statement]
     changed = copy.copy(statement)

@@ -6,22 +6,40 @@ from __future__ import annotations
 import difflib
 import json
 import textwrap
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
 
 from conformance.contract import Clause, arguments
 from conformance.explain import layout
-from conformance.explain.script import Script
+from conformance.explain.script import Script, call, write
+from conformance.run.deviations import KILLS
+from conformance.run.judge import Case, Verdict
+from conformance.run.record import DEVIATION, DIFFERS, FAILED, Record
 
 #: Two sides that fit into one line each stand one above the other; longer ones are compared part by part.
 WIDTH = 100
+#: The outcomes that something shows.
+SHOWN = (FAILED, DEVIATION, DIFFERS)
 #: What a report keeps of each side.
 LONGEST = 20_000
 
 
-def explain(clause: Clause, shown: Script, given: Mapping[str, Any], again: str = "") -> str:
-    """The text of a failing clause; ``given`` are the smallest arguments that fail, for a deviation file, ``again`` is the
-    command."""
+def recorded(case: Case, verdict: Verdict) -> Record:
+    """The record of a verdict with what shows it: the witness, what was observed beside what was expected, and a script."""
+    clause, arguments_ = case.clause, verdict.arguments
+    stale = verdict.record.outcome is FAILED and verdict.error is None  # the entry of a deviation file is at fault
+    if stale or verdict.record.outcome not in SHOWN or not set(clause.strategies) <= set(arguments_):
+        return verdict.record
+    if verdict.error is None:
+        text = call(clause, case.implementation, case.device, arguments_, f"it {KILLS} that runs it")
+        shown = Script(text, KILLS, "no exception")
+    else:
+        shown = write(clause, case.implementation, case.device, arguments_, verdict.error)
+    return replace(verdict.record, witness=arguments(clause, arguments_), **kept(shown))
+
+
+def explain(clause: Clause, record: Record, again: str = "") -> str:
+    """The text of a failing clause; ``again`` is the command that runs it once more."""
+    shown = Script(record.script, record.observed, record.expected)
     parts = [
         f"{clause.id} ({clause.severity})",
         textwrap.fill(clause.sentence, WIDTH),
@@ -40,23 +58,11 @@ def explain(clause: Clause, shown: Script, given: Mapping[str, Any], again: str 
         ]
     else:
         parts += [shown.text.lstrip("# ")]
-    if given:
+    if record.witness:
         # A JSON string is a TOML string.
-        parts += [f"as a deviation: witness = {json.dumps(arguments(clause, given), ensure_ascii=False)}"]
+        parts += [f"as a deviation: witness = {json.dumps(record.witness, ensure_ascii=False)}"]
     parts += [f"again: {again}"] if again else []
     return "\n".join(parts).rstrip()
-
-
-def reason(error: BaseException, observed: str, expected: str) -> str:
-    """A failure in one line: both sides where a comparison showed it, else what was raised."""
-    if observed and expected:
-        return f"observed {_short(observed)}, expected {_short(expected)}"
-    return f"{type(error).__name__}: {_short(str(error))}"
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 2 * WIDTH else f"{line[: 2 * WIDTH - 3]}..."
 
 
 def beside(observed: str, expected: str) -> str:

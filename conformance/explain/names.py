@@ -62,6 +62,12 @@ def module_source(module: str) -> ast.Module:
     return ast.parse(inspect.getsource(sys.modules[module]))
 
 
+def made_by(module: types.ModuleType, kind: Any) -> bool:
+    """Whether the class's forward stands in that module's file."""
+    code = getattr(vars(kind).get("forward"), "__code__", None) if isinstance(kind, type) else None
+    return code is not None and code.co_filename == module.__file__
+
+
 def empty_display(statement: ast.stmt, key: str) -> bool:
     """Whether the statement is ``key = []``, ``{}`` or ``set()``."""
     targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
@@ -222,7 +228,7 @@ class Names(Own):
             self.imports[f"import {module}"] = None
             self.used.add(module.partition(".")[0])
             return expression(module)
-        if getattr(thing, "__qualname__", "") == "Chain" and getattr(self.implementation, "Chain", None) is thing:
+        if getattr(self.implementation, "Chain", None) is thing and made_by(chain, thing):
             return self.chain()
         own = {module.__name__ for module in self.adapter_modules}
         if isinstance(thing, type) and (thing.__module__ in own or thing.__module__.startswith("conformance.suite.")):

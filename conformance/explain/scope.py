@@ -14,6 +14,9 @@ from typing import Any
 
 from conformance.explain.values import Code, Table, Unsupported, Value
 
+#: Where a function begins, before its first statement.
+NOWHERE = ("", 0, 0)
+
 
 class Restart(Exception):
     """A variable that looked known turns out to be changed by the framework: begin again, and leave it to the script."""
@@ -92,11 +95,11 @@ class Scope:
 def source(function: Any) -> ast.FunctionDef:
     """The syntax tree of a function or class."""
     try:
-        text = textwrap.dedent(inspect.getsource(function))
-        node = ast.parse(text).body[0]
+        written, first = inspect.getsourcelines(function)
+        node = ast.parse(textwrap.dedent("".join(written))).body[0]
     except (OSError, TypeError, SyntaxError, IndexError) as error:
         raise Unsupported(f"no source of {function!r}") from error
-    return node
+    return ast.increment_lineno(node, max(first, 1) - 1)
 
 
 def stored(nodes: Iterable[ast.AST]) -> set[str]:

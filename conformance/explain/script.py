@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import inspect
 import io
+import re
 import sys
 import textwrap
 import types
@@ -17,12 +18,12 @@ from typing import Any
 
 import pytest
 
-from conformance.adapter.finding import OURS
+from conformance.adapter.finding import address
 from conformance.adapter.port import Implementation
 from conformance.build.given import Given, otherwise
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
-from conformance.explain import layout
+from conformance.explain import guard, layout
 from conformance.explain.comparison import explicit, guarded
 from conformance.explain.specialise import Specialiser
 from conformance.explain.trees import defined, mentioned, pruned
@@ -31,6 +32,8 @@ from conformance.explain.values import Unsupported
 Statements = list[ast.stmt]
 #: A longer script is no help to anybody: it calls the property instead.
 LONGEST = 20_000
+#: What differs from one run to the next.
+ADDRESS = re.compile(r"0x[0-9a-f]+|\d{9,}")
 TOO_LONG = "written out it is too long to read; smaller arguments, or a smaller module, may give a shorter one"
 
 
@@ -56,29 +59,48 @@ class Script:
         return not all(line.startswith("#") for line in self.text.splitlines())
 
 
-def write(clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]) -> Script:
+def write(
+    clause: Clause,
+    implementation: Implementation,
+    device: str,
+    arguments: Mapping[str, Any],
+    error: BaseException | None = None,
+) -> Script:
     """The script that shows what the property of the clause finds for these arguments.
 
-    It is run once while it is written: what follows the first difference is left out. Where the property cannot be
-    written out, the script calls it, and its first line says what it needs.
+    It is run while it is written: what follows the first difference is left out. It is handed out only if it fails as the
+    property does (see ``guard``); else, and where the property cannot be written out, the script calls the property,
+    and its first line says what it needs.
+
+    Args:
+        error: what the property raised; it is asked again where that is not known.
     """
+    function = property_of(clause)
+    if not guard.passes_through(error, function):
+        error = guard.raised(function, {**arguments, "implementation": implementation, "device": device})
+    if error is None:
+        return calling(clause, implementation, device, arguments, "the property finds nothing")
+    found, obstacle = None, "written out, it shows no difference"
     try:
         for fills in ways(clause, implementation, device, arguments):
-            made = written_out(clause, implementation, device, arguments, fills=fills)
-            if not made.observed:
-                # Perhaps what fails is the building of something that nothing uses.
-                made = written_out(clause, implementation, device, arguments, whole=True, fills=fills)
-            if made.observed and len(made.text) <= LONGEST:
+            # Perhaps what fails is the building of something that nothing uses: then with trees built whole.
+            for whole in (False, True):
+                made = translated(clause, implementation, device, arguments, whole, fills)
+                wrong = made.difference(error, function)
+                obstacle = wrong or obstacle
+                if made.shows and not wrong:
+                    found = made.script
+                    break
+            if found is not None and len(found.text) <= LONGEST:
                 break
-    except Exception as error:  # whatever it is, the failure must be shown
-        reason = str(error) if isinstance(error, Unsupported) else f"{type(error).__name__}: {error}"
-        return calling(clause, implementation, device, arguments, reason)
-    if not made.observed:
-        return calling(clause, implementation, device, arguments, "written out, it shows no difference")
-    if len(made.text) > LONGEST:
-        shown = calling(clause, implementation, device, arguments, TOO_LONG)
-        return dataclasses.replace(shown, observed=made.observed, expected=made.expected)
-    return made
+    except Exception as trouble:  # whatever it is, the failure must be shown
+        obstacle = str(trouble) if isinstance(trouble, Unsupported) else f"{type(trouble).__name__}: {trouble}"
+    if found is None:
+        return calling(clause, implementation, device, arguments, obstacle, error)
+    if len(found.text) > LONGEST:
+        shown = calling(clause, implementation, device, arguments, TOO_LONG, error)
+        return dataclasses.replace(shown, observed=found.observed, expected=found.expected)
+    return found
 
 
 def ways(clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]) -> tuple[bool, ...]:
@@ -107,14 +129,46 @@ def property_of(clause: Clause) -> Any:
     return inspect.unwrap(clause.function)  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class Translated:
+    """A property, written out.
+
+    Attributes:
+        script: as it is shown.
+        kind: the name of the exception with which the property would fail there; "" where the script runs to its end.
+        chain: the statement of the property that the script fails at.
+        runs: whether the script, run once more as it stands, shows the same.
+    """
+
+    script: Script
+    kind: str
+    chain: guard.Chain
+    runs: bool
+
+    @property
+    def shows(self) -> bool:
+        """Whether the script shows a difference."""
+        return bool(self.kind)
+
+    def difference(self, error: BaseException, function: Any) -> str:
+        """Why it is not what the property finds; "" if it is, or shows nothing."""
+        if not self.shows:
+            return ""
+        if not self.runs:
+            return "written out, it does not show the same when it is run alone"
+        return guard.difference(self.chain, self.kind, error, function)
+
+
 def written_out(
-    clause: Clause,
-    implementation: Implementation,
-    device: str,
-    arguments: Mapping[str, Any],
-    whole: bool = False,
-    fills: bool = True,
+    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], whole: bool = False
 ) -> Script:
+    """The property, written out for these arguments, whatever it finds."""
+    return translated(clause, implementation, device, arguments, whole, True).script
+
+
+def translated(
+    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], whole: bool, fills: bool
+) -> Translated:
     """The property, written out for these arguments; with ``whole``, trees are built whole; without ``fills``, modules of
     somebody's own hold what their factory puts in.
 
@@ -125,47 +179,98 @@ def written_out(
     statements = specialiser.property(property_of(clause), {**arguments, "device": device})
     head = specialiser.head()
     everything = pruned(statements, head, whole)
-    place, observed, expected, shown = follow(everything, head)
-    done = everything[:place]
+    found = follow(everything, head)
+    done = everything[: found.place]
     kept = [each for each in statements if hasattr(each, "marks") or each in done]
-    head = used(head, [*kept, *shown])
-    text = layout.text(heading(clause, implementation), head, pruned(kept, [*head, *shown], whole), shown)
-    return Script(text, observed, expected)
+    head = used(head, [*kept, *found.shown])
+    body = pruned(kept, [*head, *found.shown], whole)
+    text = layout.text(heading(clause, implementation), head, body, found.shown)
+    made = Script(text, found.observed, found.expected)
+    return Translated(made, found.kind, found.chain, not found.kind or again(head, [*body, *found.shown], found))
 
 
-def follow(statements: Statements, head: Statements) -> tuple[int, str, str, Statements]:
-    """Run the statements up to the first that shows a difference: its place, what it observes and expects, and the
-    statements that show it at length. Where there is none, that is the last comparison and what follows it."""
+@dataclass(frozen=True)
+class Found:
+    """Where a script shows a difference: its first statement that fails, what that observes and expects, the statements
+    that show it at length, and what the property raises there."""
+
+    place: int
+    observed: str
+    expected: str
+    shown: Statements
+    kind: str = ""
+    chain: guard.Chain = ()
+
+
+def begun(head: Statements, space: dict[str, Any]) -> None:
+    """Run the imports and definitions; what the adapter has done in this process already is not done again."""
+    for statement in head:
+        if hasattr(statement, "lives"):
+            globals_, key = statement.lives
+            space[key] = globals_[key]
+    run([statement for statement in head if not hasattr(statement, "lives")], space)
+
+
+def follow(statements: Statements, head: Statements) -> Found:
+    """Run the statements up to the first that shows a difference. Where there is none, what is shown is the last comparison
+    and what follows it."""
     main = types.ModuleType("__main__")
     space = vars(main)
     with as_main(main):
-        for statement in head:
-            if hasattr(statement, "lives"):  # the adapter has done this in this process already
-                globals_, key = statement.lives
-                space[key] = globals_[key]
-        run([statement for statement in head if not hasattr(statement, "lives")], space)
+        begun(head, space)
         for place, statement in enumerate(statements):
             try:
-                printed, error = run(explicit(statement, "observed_", "expected_"), space), None
+                run(explicit(statement, "observed_", "expected_"), space)
+                continue
             except SystemExit:
                 break
-            except Failed as failed:
-                printed, error = failed.printed, failed.error
-            if error is None:
-                continue
+            except Failed as found:
+                failed = found
             if hasattr(statement, "makes"):
-                raise error
-            if "\nexpected:" in printed and isinstance(error, AssertionError):
-                return place, *sides(printed), explicit(statement, "observed", "expected")
+                raise failed.error
+            kind, chain = kind_of(failed, space), getattr(failed.statement, "chain", ())
+            if "\nexpected:" in failed.printed and isinstance(failed.error, AssertionError):
+                shown = explicit(statement, "observed", "expected")
+                return Found(place, *sides(failed.printed), shown, kind, chain)
             try:
                 expected = sides(run(guarded(statement, "observed_", "expected_")[:-1], space))[1]
             except Failed:
                 expected = "no exception"
-            return place, f"{type(error).__name__}: {error}", expected, guarded(statement, "observed", "expected")
+            observed = f"{type(failed.error).__name__}: {failed.error}"
+            return Found(place, observed, expected, guarded(statement, "observed", "expected"), kind, chain)
     asserted = [i for i, statement in enumerate(statements) if isinstance(statement, ast.Assert)]
     last = asserted[-1] if asserted else len(statements)
     shown = [each for statement in statements[last : last + 1] for each in explicit(statement, "observed", "expected")]
-    return last, "", "", [*shown, *statements[last + 1 :]]
+    return Found(last, "", "", [*shown, *statements[last + 1 :]])
+
+
+def kind_of(failed: Failed, space: dict[str, Any]) -> str:
+    """The name of the exception with which the property fails where the script does."""
+    if not hasattr(failed.statement, "raises"):
+        return type(failed.error).__name__
+    variable, kind, _ = failed.statement.raises
+    seen = space[variable]
+    if seen is None:
+        return pytest.fail.Exception.__name__
+    wanted = eval(ast.unparse(kind), space)
+    return type(failed.error if isinstance(seen, wanted) else seen).__name__
+
+
+def again(head: Statements, statements: Statements, found: Found) -> bool:
+    """Whether the script as it is shown fails, and expects the same."""
+    main = types.ModuleType("__main__")
+    with as_main(main):
+        begun(head, vars(main))
+        try:
+            run(statements, vars(main))
+        except Failed as failed:
+            shown = sides(failed.printed)[1]
+            return isinstance(failed.error, AssertionError) and ADDRESS.sub("", shown) == ADDRESS.sub(
+                "", found.expected
+            )
+        except SystemExit:
+            pass
+    return False
 
 
 def sides(printed: str) -> tuple[str, str]:
@@ -177,10 +282,11 @@ def sides(printed: str) -> tuple[str, str]:
 class Failed(Exception):
     """A statement of the script failed."""
 
-    def __init__(self, error: Exception, printed: str):
+    def __init__(self, error: Exception, printed: str, statement: ast.stmt | None):
         super().__init__(str(error))
         self.error = error
         self.printed = printed
+        self.statement = statement  # the innermost one
 
 
 def run(statements: Statements, space: dict[str, Any]) -> str:
@@ -197,7 +303,7 @@ def run(statements: Statements, space: dict[str, Any]) -> str:
         try:
             exec(compile(text, "<script>", "exec"), space)
         except Exception as error:
-            raise Failed(error, output.getvalue()) from error
+            raise Failed(error, output.getvalue(), guard.failing(statements, text, error)) from error
     return output.getvalue()
 
 
@@ -246,16 +352,18 @@ def heading(clause: Clause, implementation: Implementation) -> str:
 
 
 def calling(
-    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], obstacle: str
+    clause: Clause,
+    implementation: Implementation,
+    device: str,
+    arguments: Mapping[str, Any],
+    obstacle: str,
+    error: BaseException | None = None,
 ) -> Script:
-    """The last resort: a script that calls the property, and what it raises; for a module of somebody's own, which only
+    """The last resort: a script that calls the property, and what that raises; for a module of somebody's own, which only
     the process that made it has, one sentence."""
-    assert clause.function is not None
-    observed, expected = "", ""
-    try:
-        clause.function(implementation=implementation, device=device, **arguments)
-    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
-        observed, expected = f"{type(error).__name__}: {error}", "no exception"
+    if error is None:
+        error = guard.raised(property_of(clause), {**arguments, "implementation": implementation, "device": device})
+    observed, expected = ("", "") if error is None else (f"{type(error).__name__}: {error}", "no exception")
     if isinstance(implementation, Given):
         text = f"# There is no script of this failure: {' '.join(obstacle.split())}.\n"
         return Script(text, observed, expected, obstacle)
@@ -280,11 +388,3 @@ def call(
         f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
     ]
     return "\n".join(lines) + "\n"
-
-
-def address(implementation: Implementation) -> str:
-    """What ``find`` finds the adapter by."""
-    module = sys.modules[type(implementation).__module__]
-    attribute = next((key for key, value in vars(module).items() if value is implementation), "implementation")
-    full = f"{module.__name__}:{attribute}"
-    return next((short for short, target in OURS.items() if target == full), full)

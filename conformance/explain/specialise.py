@@ -10,7 +10,7 @@ variable of the object that the statement builds; ``marks``, a place where a tab
 adapter's file has done in this process already; ``swapped``, an assertion whose expected side stands first;
 ``known``, one of which a side is known; ``raises``, one that asks for an exception; ``makes``, one that makes a module
 with somebody's own factory; ``gives``, the names that a statement from somebody's own file gives; ``first``, one that
-stands above all others.
+stands above all others; ``chain``, where the statement comes from.
 """
 
 from __future__ import annotations
@@ -24,8 +24,19 @@ from typing import Any
 from conformance.adapter.port import Implementation
 from conformance.explain.calls import Calls
 from conformance.explain.expressions import Expressions
+from conformance.explain.guard import Chain
 from conformance.explain.names import Names
-from conformance.explain.scope import Restart, Return, Scope, assign, captured, compared_by_identity, source, stored
+from conformance.explain.scope import (
+    NOWHERE,
+    Restart,
+    Return,
+    Scope,
+    assign,
+    captured,
+    compared_by_identity,
+    source,
+    stored,
+)
 from conformance.explain.statements import Statements
 from conformance.explain.trees import Trees
 from conformance.explain.values import Adapter, Code, Static, Unsupported, name
@@ -43,6 +54,7 @@ class Specialiser(Names, Trees, Expressions, Calls, Statements):
         self.out: list[ast.stmt] = []
         self.functions: dict[Any, str] = {}
         self.depth = 0
+        self.here: Chain = (NOWHERE,)  # where what is written comes from
 
     def property(self, function: Any, arguments: dict[str, Any]) -> list[ast.stmt]:
         """The statements of the property for these arguments and this adapter."""
@@ -97,6 +109,7 @@ class Specialiser(Names, Trees, Expressions, Calls, Statements):
 
     def emit(self, statement: ast.stmt) -> None:
         """Write one statement."""
+        statement.chain = self.here
         self.out.append(statement)
 
     def variable(self, scope: Scope, local: str) -> str:

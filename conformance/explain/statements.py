@@ -16,6 +16,7 @@ from conformance.explain.expressions import UNROLLED
 from conformance.explain.literals import ATOMS, literal, unwritable
 from conformance.explain.names import ours
 from conformance.explain.scope import (
+    NOWHERE,
     Break,
     Continue,
     NeedsFunction,
@@ -58,7 +59,8 @@ class Statements:
             special = getattr(self, f"statement_{type(statement).__name__}", None)
             if special is None:
                 raise Unsupported(f"a statement {type(statement).__name__}")
-            special(statement, scope)
+            with self.at(statement, scope):
+                special(statement, scope)
             if scope.kind == "def" and self.out and isinstance(self.out[-1], (ast.Return, ast.Raise)):
                 return
 
@@ -71,6 +73,17 @@ class Statements:
         except (Break, Continue) as left:
             return left
         return None
+
+    @contextlib.contextmanager
+    def at(self, statement: ast.stmt, scope: Scope) -> Iterator[None]:
+        """While it is open, what is written comes from that statement."""
+        outer = self.here
+        file = scope.globals.get("__file__", "")
+        self.here = (*outer[:-1], (file, statement.lineno, statement.end_lineno or statement.lineno))
+        try:
+            yield
+        finally:
+            self.here = outer
 
     @contextlib.contextmanager
     def unsure(self, scope: Scope) -> Iterator[None]:
@@ -600,10 +613,14 @@ class Statements:
 
         left: list[Exception | None] = []
 
+        place = self.here
+
         def resume(value: Value) -> None:
+            inner, self.here = self.here, place
             if variable is not None:
                 self.store(variable, value, scope)
             left.append(self.until_left(inside))
+            self.here = inner
 
         globals_ = function.__globals__
         forced = set(captured(node))
@@ -612,6 +629,7 @@ class Statements:
         while True:
             inner = Scope(globals_, "inline", None, scope.hoist)
             inner.forced, inner.resume = forced, resume
+            self.here = (*place, NOWHERE)
             try:
                 self.run_in_place(node, inner, self.arguments(node.args, arguments, keywords, globals_))
                 break
@@ -622,6 +640,8 @@ class Statements:
                 self.restore(start)
                 scope.uncertain, scope.function().variables = uncertain, dict(kept)
                 left.clear()
+            finally:
+                self.here = place
         for each in filter(None, left):
             raise each
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping
@@ -11,20 +10,21 @@ from typing import Any
 
 import hypothesis
 import pytest
+from packaging.specifiers import SpecifierSet
 
 from conformance import contract
 from conformance.adapter.finding import find
 from conformance.adapter.port import Implementation
 from conformance.build.given import Factory, given, name_of
-from conformance.contract import Clause, ContractError
+from conformance.contract import Clause, ContractError, selected
 from conformance.explain import failure
-from conformance.explain.script import Script
+from conformance.front.settle import settle
+from conformance.run import judge as run
 from conformance.run.deviations import Deviation
 from conformance.run.deviations import devices as known_devices
 from conformance.run.deviations import of as recorded
-from conformance.run.judge import check, verdict
 from conformance.run.profiles import profile
-from conformance.run.record import Record
+from conformance.run.record import FAILED, Record
 
 
 class ClauseFailure(AssertionError):
@@ -48,22 +48,24 @@ class Case:
     name: str = ""
 
 
-def selected(pattern: str | Iterable[str] = "*") -> list[Clause]:
-    """The clauses with a property whose ids match one of the shell patterns ("state_dict/*"), in the order of the suite.
+def check(
+    clause: Clause,
+    implementation: Implementation,
+    device: str = "cpu",
+    settings: hypothesis.settings | None = None,
+    entries: Iterable[Deviation] = (),
+    script: bool = False,
+) -> Record:
+    """Check one clause.
 
-    Raises:
-        ContractError: a pattern matches none.
+    Args:
+        settings: of Hypothesis; by default those of the profile "ci", which draws the same examples every time.
+        entries: the recorded deviations of this clause.
+        script: whether a failure or deviation has its script, and what that observes and expects.
     """
-    contract.load()
-    patterns = [pattern] if isinstance(pattern, str) else list(pattern)
-    chosen = {each: fnmatch.filter([clause.id for clause in contract.checked()], each) for each in patterns}
-    for each, ids in chosen.items():
-        if not ids:
-            raise ContractError(
-                f"no clause matches {each!r}: ids look like 'state_dict/keys-follow-registration-order'"
-            )
-    ids = {id for each in chosen.values() for id in each}
-    return [clause for clause in contract.checked() if clause.id in ids]
+    case = run.Case(clause, implementation, device)
+    verdict = run.judge(case, settings or _settings("ci"), entries)
+    return failure.recorded(case, verdict) if script else verdict.record
 
 
 def check_implementation(
@@ -92,11 +94,12 @@ def check_implementation(
     subject = find(implementation) if isinstance(implementation, str) else implementation
     chosen, settings = selected(clauses), _settings(profile)
     known = recorded(subject, contract.CLAUSES) if deviations is None else deviations
-    return [
-        check(clause, subject, device, settings, known.get(clause.id, ()), script=True)
+    checks = [
+        _Check(run.Case(clause, subject, device), settings, tuple(known.get(clause.id, ())))
         for device in known_devices(devices)
         for clause in chosen
     ]
+    return [check.judged()[0] for check in checks]
 
 
 def check_module(
@@ -148,9 +151,11 @@ def parametrize_with_clauses(
     parameters = []
     for each in factories:
         case = each if isinstance(each, Case) else Case(each)
-        for run in _checks(case, implementation, clauses, devices, profile):
-            if not ("construction" in run.clause.needs or "computation" in run.clause.needs):
-                parameters.append(pytest.param(run, id=f"{run.subject.name}-{run.clause.id}-{run.device}"))
+        for check in _checks(case, implementation, clauses, devices, profile):
+            asked = check.case
+            if not {"construction", "computation"} & set(asked.clause.needs):
+                name = f"{asked.implementation.name}-{asked.clause.id}-{asked.device}"
+                parameters.append(pytest.param(check, id=name))
     return pytest.mark.parametrize("check", parameters)
 
 
@@ -169,8 +174,14 @@ def _checks(
     subject = given(base, case.factory, case.example, case.name)
     inherited = recorded(base, contract.CLAUSES)
     settings = _settings(profile)
+
+    def excuses(id: str) -> tuple[Deviation, ...]:
+        """What the author knows of, then where the framework itself departs: no witness of either fits this module."""
+        known = [Deviation(id, case.known[id], "", SpecifierSet(), (), None)] if id in case.known else []
+        return (*known, *(replace(each, witness=None, inherited=True) for each in inherited.get(id, ())))
+
     return [
-        _Check(case, clause, subject, device, settings, tuple(inherited.get(clause.id, ())))
+        _Check(run.Case(clause, subject, device), settings, excuses(clause.id))
         for device in known_devices(devices)
         for clause in chosen
     ]
@@ -180,43 +191,28 @@ def _checks(
 class _Check:
     """What a parametrized test calls."""
 
-    case: Case
-    clause: Clause
-    subject: Implementation
-    device: str
+    case: run.Case
     settings: hypothesis.settings
-
-    inherited: tuple[Deviation, ...]
+    deviations: tuple[Deviation, ...]
 
     def judged(self) -> tuple[Record, BaseException | None]:
-        """The verdict. A failure is excused where the author knows of it, or where the framework itself departs."""
-        record, error = verdict(self.clause, self.subject, self.device, self.settings, script=True)
-        known = self.case.known.get(self.clause.id)
-        if known is not None and record.outcome == "passed":
-            reason = f"no longer deviates: remove {self.clause.id!r} from what the case is known for"
-            return replace(record, outcome="failed", reason=reason), None
-        if record.outcome == "failed" and known is not None:
-            return replace(record, outcome="deviation", reason=known), error
-        for deviation in self.inherited:
-            if record.outcome == "failed" and deviation.applies(self.subject.version, self.device):
-                return replace(record, outcome="deviation", reason=deviation.reason, link=deviation.link), error
-        return record, error
+        """The record with what shows it, and the property's exception."""
+        verdict = run.judge(self.case, self.settings, self.deviations)
+        return failure.recorded(self.case, verdict), verdict.error
 
     def __call__(self) -> None:
         __tracebackhide__ = True
         record, error = self.judged()
-        if record.outcome in ("skipped", "not run", "differs"):
-            pytest.skip(record.reason)
-        if record.outcome == "deviation":
-            pytest.xfail(record.reason)
-        if record.outcome == "failed":
-            text = f"{self.subject.name}: {record.reason}"
+        if record.outcome is FAILED:
+            text = f"{self.case.implementation.name}: {record.reason}"
             raise ClauseFailure(text if error is None else f"{text}\n\n{self.explained(record)}") from error
+        settle(record, error)
 
     def explained(self, record: Record) -> str:
-        shown = Script(record.script, record.observed, record.expected)
         test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-        return failure.explain(self.clause, shown, {}, f"python -m pytest {shlex.quote(test)}" if test else "")
+        again = f"python -m pytest {shlex.quote(test)}" if test else ""
+        # What a Case is known for needs no witness.
+        return failure.explain(self.case.clause, replace(record, witness=""), again)
 
 
 def _settings(name: str) -> hypothesis.settings:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +19,22 @@ from conformance.adapter.absence import AdapterError
 from conformance.adapter.finding import find, known
 from conformance.adapter.port import Implementation
 from conformance.contract import Clause
-from conformance.explain import failure, script
+from conformance.explain import failure
+from conformance.front.settle import settle
 from conformance.report import Run, write
 from conformance.run import deviations, profiles
-from conformance.run.judge import UNDOCUMENTED, StaleDeviation, differs, explained, known_deviation, obstacle
-from conformance.run.record import Record
+from conformance.run.judge import Case, judge
+from conformance.run.record import FAILED, Outcome, Record
 
-#: What a report tells of a failure or deviation besides its reason; each travels as a user property of that name.
-SHOWN = ("link", "witness", "observed", "expected", "script")
+#: A record travels as user properties of these names.
+RECORDED = [field.name for field in fields(Record)]
 RUN = pytest.StashKey[Run]()
 SUBJECT = pytest.StashKey[Implementation]()
 DEVIATIONS = pytest.StashKey[dict[str, list[deviations.Deviation]]]()
+#: The ids that --clause chose; empty for all.
+CHOSEN = pytest.StashKey[frozenset[str]]()
+#: What a failing case shows.
+SHOWN = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--profile", default="default", metavar="NAME", help=f"how long to look: {', '.join(profiles.EXAMPLES)}"
     )
+    group.addoption(
+        "--clause",
+        action="append",
+        metavar="ID",
+        help="ask only the clauses whose id matches this shell pattern, such as 'state_dict/*'; may be repeated",
+    )
     group.addoption("--deviations", metavar="FILE", help="your own file of known deviations, instead of the adapter's")
     group.addoption("--report", metavar="FILE", help="write the outcome of every clause to FILE, as JSON lines")
 
@@ -60,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
         devices = deviations.devices(config.getoption("--device"))
         implementation = find(_name(config))
         clauses = contract.load()
+        patterns = config.getoption("--clause")
+        config.stash[CHOSEN] = frozenset(c.id for c in contract.selected(patterns)) if patterns else frozenset()
         own = config.getoption("--deviations")
         config.stash[DEVIATIONS] = (
             deviations.of(implementation, clauses) if own is None else deviations.read(Path(own), clauses)
@@ -114,59 +129,60 @@ def implementation(request: pytest.FixtureRequest) -> Implementation:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """One case per clause and device: ids end in [cpu], [cuda]."""
-    if hasattr(metafunc.function, "clause"):
-        metafunc.parametrize("device", metafunc.config.stash[RUN].devices, scope="session")
+    """One case per clause and device; its id is that of the clause, then the device."""
+    clause = getattr(metafunc.function, "clause", None)
+    if clause is not None:
+        devices = metafunc.config.stash[RUN].devices
+        ids = [case_id(clause.id, device) for device in devices]
+        metafunc.parametrize("device", devices, ids=ids, scope="session")
+
+
+def case_id(clause: str, device: str) -> str:
+    """What stands between the brackets of a test's id."""
+    return f"{clause}-{device}"
 
 
 def _clause(item: pytest.Item) -> Clause | None:
     return getattr(getattr(item, "function", None), "clause", None)
 
 
-def _device(item: pytest.Item) -> str:
-    return item.callspec.params["device"]  # type: ignore[attr-defined]
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Say at collection what cannot be asked here, and why."""
-    implementation = config.stash[SUBJECT]
-    for item in items:
-        clause = _clause(item)
-        if clause is None:
-            continue
-        item.user_properties += [("clause", clause.id), ("device", _device(item))]
-        if found := obstacle(clause, implementation, _device(item)):
-            outcome, reason = found
-            item.user_properties.append(("outcome", outcome))
-            item.add_marker(pytest.mark.skip(reason=reason))
+    """Ask in the order of the suite, and leave out the clauses that ``--clause`` does not name."""
+    places = {id: place for place, id in enumerate(contract.CLAUSES)}
+    items.sort(key=lambda item: places[clause.id] if (clause := _clause(item)) else -1)
+    if chosen := config.stash[CHOSEN]:
+        left_out = [item for item in items if (clause := _clause(item)) is not None and clause.id not in chosen]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
-    """Where a deviation is recorded, its witness stands in for the property: a strict, deterministic expected failure."""
-    clause = _clause(pyfuncitem)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is loaded by now stays: the garbage collector need not walk a whole framework again and again, nor so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """A case is put to the judge, and the test ends as it decides."""
+    __tracebackhide__ = True
+    clause, config = _clause(pyfuncitem), pyfuncitem.config
     if clause is None:
-        return (yield)
-    contract.drawn.clear()  # what a failure shows is this case's
-    implementation, device = pyfuncitem.config.stash[SUBJECT], _device(pyfuncitem)
-    try:
-        deviation = known_deviation(
-            clause, implementation, device, pyfuncitem.config.stash[DEVIATIONS].get(clause.id, ())
-        )
-        stale = ""
-    except StaleDeviation as error:
-        deviation, stale = None, str(error)
-    if stale:
-        pyfuncitem.user_properties.append(("reason", stale))
-        pytest.fail(stale, pytrace=False)
-    if deviation is not None:
-        witness = contract.arguments(clause, deviation.witness)
-        pyfuncitem.user_properties += [("link", deviation.link), ("witness", witness)]
-        if pyfuncitem.config.getoption("--report"):
-            shown = explained(clause, implementation, device, deviation.witness, deviation.harm)
-            pyfuncitem.user_properties += failure.kept(shown).items()
-        pytest.xfail(deviation.reason)
-    return (yield)
+        return None
+    case = Case(clause, config.stash[SUBJECT], pyfuncitem.callspec.params["device"])
+    verdict = judge(case, deviations=config.stash[DEVIATIONS].get(clause.id, ()))
+    record = verdict.record
+    if record.outcome is FAILED or config.getoption("--report"):
+        record = failure.recorded(case, verdict)
+    # pytest-xdist carries user properties from the worker that ran the case to the process that writes the report.
+    pyfuncitem.user_properties += [
+        (name, str(value)) for name, value in asdict(record).items() if value or name == "device"
+    ]
+    if record.outcome is FAILED:
+        pyfuncitem.stash[SHOWN] = failure.explain(clause, record, _again(pyfuncitem, clause))
+    settle(record, verdict.error)
+    return True
 
 
 # --- what is shown ------------------------------------------------------------------------------------------------
@@ -176,18 +192,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[Any]:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[Any]:
     """A failure says which clause, where that is documented, how to build the module, and how to run it again."""
     report = yield
-    clause = _clause(item)
-    if clause is not None and report.when == "call" and report.failed:
-        implementation, given = item.config.stash[SUBJECT], dict(contract.drawn)
-        report.user_properties.append(("witness", contract.arguments(clause, given)))
-        if differs(clause, implementation):
-            report.outcome, report.wasxfail = "skipped", UNDOCUMENTED
-        # Nothing was drawn where a deviation's entry is at fault: the message says so.
-        if set(clause.strategies) <= set(given) and (report.failed or item.config.getoption("--report")):
-            shown = script.write(clause, implementation, _device(item), given)
-            reason = failure.reason(call.excinfo.value, shown.observed, shown.expected)  # type: ignore[union-attr]
-            report.user_properties += [*failure.kept(shown).items(), ("reason", reason)]
-            report.sections.append(("clause", failure.explain(clause, shown, given, _again(item, clause))))
+    if report.when == "call" and report.failed and SHOWN in item.stash:
+        report.sections.append(("clause", item.stash[SHOWN]))
     return report
 
 
@@ -212,38 +218,32 @@ class _Collector:
 
     def __init__(self, run: Run):
         self.run = run
-        self.tests = {clause.function.__name__: clause.id for clause in run.clauses.values() if clause.function}
+        self.cases = {
+            case_id(id, device): (id, device)
+            for id, clause in run.clauses.items()
+            if clause.function
+            for device in run.devices
+        }
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """One record per clause and device, from the phase that decided it."""
-        properties = {name: str(value) for name, value in report.user_properties}
-        if report.when == "???":  # pytest-xdist on behalf of a worker that died and is replaced: the run goes on
-            test, _, device = report.nodeid.rpartition("::")[2].rstrip("]").partition("[")
-            if test in self.tests:
-                self.run.add(Record(self.tests[test], device, "failed", deviations.KILLS))
+        """One record per clause and device, as the judge decided it."""
+        case = self.cases.get(report.nodeid.partition("[")[2].removesuffix("]"))
+        if case is None:
             return
-        if "clause" in properties and (report.when == "call" or report.outcome != "passed"):
-            outcome, reason = _outcome(report, properties)
-            shown = {name: properties[name] for name in SHOWN if name in properties}
-            seconds = round(report.duration, 3)
-            self.run.add(Record(properties["clause"], properties["device"], outcome, reason, seconds, **shown))
+        if report.when == "???":  # pytest-xdist on behalf of a worker that died and is replaced: the run goes on
+            self.run.add(Record(*case, FAILED, deviations.KILLS))
+        elif report.when == "call" and "outcome" in (found := dict(report.user_properties)):
+            fields = {name: str(found[name]) for name in RECORDED if name in found}
+            outcome, seconds = Outcome(fields.pop("outcome")), float(fields.pop("seconds", 0))
+            self.run.add(Record(**fields, outcome=outcome, seconds=seconds))
+        elif report.failed:  # before the case was judged, or after
+            self.run.add(Record(*case, FAILED, _crash(report)))
 
 
-def _outcome(report: pytest.TestReport, properties: Mapping[str, str]) -> tuple[str, str]:
-    if hasattr(report, "wasxfail"):
-        if report.wasxfail == UNDOCUMENTED:
-            return "differs", UNDOCUMENTED
-        return "deviation", report.wasxfail.removeprefix("reason: ")
-    if report.skipped:
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        return properties.get("outcome", "skipped"), reason.removeprefix("Skipped: ")
-    if report.failed and "reason" in properties:
-        return "failed", properties["reason"]
-    if report.failed:
-        crash = getattr(report.longrepr, "reprcrash", None)
-        message = crash.message if crash else str(report.longrepr)
-        return "failed", message.strip().splitlines()[0] if message.strip() else ""
-    return "passed", ""
+def _crash(report: pytest.TestReport) -> str:
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = (crash.message if crash else str(report.longrepr)).strip()
+    return message.splitlines()[0] if message else ""
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -14,6 +14,8 @@ Two names for one object are written with :class:`Shared`, which gives the path 
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -311,10 +313,10 @@ class Blueprint(_Printed):
         return here
 
     def to_source(self, variable: str = "module") -> str:
-        """Plain PyTorch code that builds this tree into the named variable."""
-        from conformance.explain.source import to_source
-
-        return to_source(self, variable)
+        """Plain PyTorch code that builds this tree into the named variable; ``conformance.adapter.source`` has it now."""
+        sentence = "Blueprint.to_source(variable) is conformance.adapter.source.to_source(blueprint, variable) now"
+        warnings.warn(f"{sentence}; the method goes in 0.4", DeprecationWarning, stacklevel=2)
+        return importlib.import_module("conformance.adapter.source").to_source(self, variable)
 
     def __hash__(self) -> int:
         if not self._hash:

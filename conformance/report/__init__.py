@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from conformance.adapter.port import Implementation
-from conformance.contract import Clause
 from conformance.run.record import Record
+from conformance.version import __version__
+
+if TYPE_CHECKING:
+    from conformance.adapter.port import Implementation
+    from conformance.contract import Clause
 
 SCHEMA = 2
 #: How many reasons for skipping the end of a run lists.
@@ -22,13 +25,6 @@ OUTCOMES = ("passed", "deviation", "failed", "differs", "skipped", "not run", "u
 ASKED = ("passed", "deviation", "failed", "differs")
 #: The longest text of a record, in characters.
 LONGEST = 50_000
-
-
-def suite_version() -> str:
-    """The version of the installed distribution, or of this checkout's."""
-    from conformance import __version__
-
-    return __version__
 
 
 @dataclass(frozen=True)
@@ -189,7 +185,7 @@ class Run:
 
     def report(self) -> Report:
         """The run as it is written down."""
-        header = Header(suite_version(), **{f.name: getattr(self, f.name) for f in fields(Header) if f.name != "suite"})
+        header = Header(__version__, **{f.name: getattr(self, f.name) for f in fields(Header) if f.name != "suite"})
         records = tuple(self.all_records())
         clauses = (self.clauses[record.clause] for record in records)
         return Report(header, records, {c.id: About(str(c.severity), c.sentence, c.link) for c in clauses})

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from packaging.version import InvalidVersion, Version
 
-from conformance.contract import Severity
+from conformance.contract.clause import Severity
 from conformance.report import ASKED, OUTCOMES, About, Report
 from conformance.run.record import Record
 

@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from conformance.contract import Severity
+from conformance.contract.clause import Severity
 from conformance.report import OUTCOMES, SCHEMA, About, Header, Report
 from conformance.run.profiles import EXAMPLES
 from conformance.run.record import Record

@@ -74,7 +74,7 @@ class Deviation:
     link: str
     versions: SpecifierSet
     devices: tuple[str, ...]
-    witness: Mapping[str, Any]
+    witness: Mapping[str, Any] | None  # None excuses whatever the property finds
     harm: str = ""
     inherited: bool = False  # from another implementation: where the witness shows nothing here, there is none
 

@@ -1,50 +1,127 @@
-"""Run one clause without pytest: the plain front end, and what proves that faults are caught."""
+"""The one place where an outcome is decided: a clause asked of an implementation on a device gives a verdict.
+
+pytest, the plain calls, the tests of one's own modules and the command line are shells round ``judge``: they show what it
+decided, each in its own way, and decide nothing.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import hypothesis
-import pytest
+from packaging.version import Version
 
 from conformance.adapter.absence import Absent
 from conformance.adapter.finding import find
 from conformance.adapter.port import Implementation
-from conformance.contract import Clause, Severity, arguments, drawn
-from conformance.explain import failure
-from conformance.explain.script import Script, call, write
+from conformance.contract import Clause, Severity
 from conformance.language.blueprint import NameTaken
+from conformance.run import process
 from conformance.run.deviations import KILLS, MENDED, Deviation
-from conformance.run.profiles import profile
-from conformance.run.record import Record
+from conformance.run.reason import reason
+from conformance.run.record import DEVIATION, DIFFERS, FAILED, NOT_RUN, PASSED, SKIPPED, Outcome, Record
 
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
 
 
-def obstacle(clause: Clause, implementation: Implementation, device: str) -> tuple[str, str] | None:
-    """(outcome, reason) if the clause cannot be asked of the implementation on that device, else None."""
-    if reason := implementation.lacks(f"device.{device}"):
-        return "not run", f"capability device.{device}: {reason}"
-    if reason := _version_gap(clause, implementation):
-        return "skipped", reason
+@dataclass(frozen=True)
+class Case:
+    """A clause asked of an implementation on a device."""
+
+    clause: Clause
+    implementation: Implementation
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found.
+
+    Attributes:
+        record: what is kept of it.
+        error: what the property raised, for a failure, a difference and a deviation that shows; None where an entry of a
+            deviation file is at fault.
+        arguments: what the property was last called with, besides implementation and device: for a failure the
+            smallest that show it, for a deviation its witness.
+    """
+
+    record: Record
+    error: BaseException | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def judge(case: Case, settings: hypothesis.settings | None = None, deviations: Iterable[Deviation] = ()) -> Verdict:
+    """Decide the outcome of a case.
+
+    Args:
+        case: what is asked of whom.
+        settings: of Hypothesis; those in force by default.
+        deviations: the recorded departures from this clause.
+    """
+    started = time.perf_counter()
+    seen: dict[str, Any] = {}
+
+    def verdict(outcome: Outcome, why: str = "", error: BaseException | None = None, link: str = "") -> Verdict:
+        seconds = round(time.perf_counter() - started, 3)
+        return Verdict(Record(case.clause.id, case.device, outcome, why, seconds, link), error, seen)
+
+    if found := obstacle(case):
+        return verdict(*found)
+    entries = [entry for entry in deviations if entry.applies(case.implementation.version, case.device)]
+    try:
+        for entry in entries:
+            if entry.witness is not None and (departure := _shown(entry, case)):
+                seen.update(entry.witness)
+                return verdict(DEVIATION, entry.reason, departure.error, entry.link)
+        with _in_force(settings):
+            case.clause.test(case.implementation.draws, seen)(implementation=case.implementation, device=case.device)
+    except StaleDeviation as stale:
+        return verdict(FAILED, str(stale))
+    except Absent as absent:
+        return verdict(SKIPPED, f"capability {absent.capability}: {absent.reason}")
+    except NameTaken as taken:
+        return verdict(SKIPPED, str(taken))
+    except KeyboardInterrupt:
+        raise
+    except (
+        BaseException
+    ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
+        if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
+            return verdict(DIFFERS, UNDOCUMENTED, error)
+        for entry in entries:
+            if entry.witness is None:
+                return verdict(DEVIATION, entry.reason, error, entry.link)
+        return verdict(FAILED, reason(error), error)
+    for entry in entries:
+        if entry.witness is None and not entry.inherited:
+            return verdict(FAILED, f"{MENDED}: remove {case.clause.id!r} from what the case is known for")
+    return verdict(PASSED)
+
+
+# --- whether it can be asked --------------------------------------------------------------------------------------
+
+
+def obstacle(case: Case) -> tuple[Outcome, str] | None:
+    """The outcome and its reason if the clause cannot be asked of the implementation on that device, else None."""
+    clause, implementation = case.clause, case.implementation
+    if why := implementation.lacks(f"device.{case.device}"):
+        return NOT_RUN, f"capability device.{case.device}: {why}"
+    if why := _version_gap(clause, implementation):
+        return SKIPPED, why
     for capability in clause.needs:
-        if reason := implementation.lacks(capability):
-            return "skipped", f"capability {capability}: {reason}"
-    if reason := implementation.declines(clause.strategies):
-        return "skipped", f"the clause {reason}"
+        if why := implementation.lacks(capability):
+            return SKIPPED, f"capability {capability}: {why}"
+    if why := implementation.declines(clause.strategies):
+        return SKIPPED, f"the clause {why}"
     return None
 
 
 def _version_gap(clause: Clause, implementation: Implementation) -> str | None:
-    from packaging.version import Version
-
     if implementation.contract_version is None:
         return None
     version = Version(implementation.contract_version)
@@ -55,138 +132,69 @@ def _version_gap(clause: Clause, implementation: Implementation) -> str | None:
     return None
 
 
+# --- recorded deviations ------------------------------------------------------------------------------------------
+
+
 class StaleDeviation(Exception):
     """An entry of a deviation file that no longer shows what it says; the message says how to mend it."""
 
 
-def known_deviation(
-    clause: Clause, implementation: Implementation, device: str, entries: Iterable[Deviation]
-) -> Deviation | None:
-    """The recorded deviation that stands in for the property here, its witness having shown that it still departs.
+@dataclass(frozen=True)
+class Departure:
+    """That the property fails on a witness, and with what; None where it ended a process of its own."""
+
+    error: BaseException | None
+
+
+def _shown(entry: Deviation, case: Case) -> Departure | None:
+    """The departure that the entry's witness shows; None where another implementation's entry shows nothing here.
 
     Raises:
         StaleDeviation: the implementation keeps the clause on the witness, or the reference does not.
     """
-    for deviation in entries:
-        if not deviation.applies(implementation.version, device):
-            continue
-        departs = _kills if deviation.harm == KILLS else _departs
-        if not departs(deviation, clause, implementation, device):
-            if deviation.inherited:
-                continue
+    departure = _killing(entry, case) if entry.harm == KILLS else _departs(entry, case)
+    if departure is None:
+        if entry.inherited:
+            return None
+        raise StaleDeviation(
+            f"{MENDED}: remove the entry [{entry.clause}] from the deviation file, or mend its witness"
+        )
+    reference = Case(case.clause, find("reference"))
+    if case.implementation.name != reference.implementation.name and obstacle(reference) is None:
+        if _departs(entry, reference):
             raise StaleDeviation(
-                f"{MENDED}: remove the entry [{clause.id}] from the deviation file, or mend its witness"
+                f"the witness of [{entry.clause}] shows nothing: the reference implementation fails on it too; "
+                "mend the witness in the deviation file"
             )
-        reference = find("reference")
-        if implementation.name != reference.name and obstacle(clause, reference, "cpu") is None:
-            if _departs(deviation, clause, reference, "cpu"):
-                raise StaleDeviation(
-                    f"the witness of [{clause.id}] shows nothing: the reference implementation fails on it too; "
-                    "mend the witness in the deviation file"
-                )
-        return deviation
+    return departure
+
+
+def _killing(entry: Deviation, case: Case) -> Departure | None:
+    """Whether the property ends the process that runs it on the witness: one of its own."""
+    assert entry.witness is not None
+    return Departure(None) if process.dies(case, entry.witness) else None
+
+
+def _departs(entry: Deviation, case: Case) -> Departure | None:
+    """How the property fails on the witness."""
+    assert entry.witness is not None and case.clause.function is not None
+    try:
+        # The bare property: what a recorded deviation speaks of is known to be more than a missing name.
+        function = inspect.unwrap(case.clause.function)
+        function(implementation=case.implementation, device=case.device, **entry.witness)
+    except (Absent, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        return Departure(error)
     return None
 
 
-def explained(
-    clause: Clause, implementation: Implementation, device: str, given: Mapping[str, Any], harm: str = ""
-) -> Script:
-    """The script of a failure or, with its harm, of a deviation: one that kills is not run."""
-    if harm != KILLS:
-        return write(clause, implementation, device, given)
-    text = call(clause, implementation, device, given, f"it {KILLS} that runs it")
-    return Script(text, KILLS, "no exception")
-
-
-def _kills(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
-    """Whether the property ends the process that runs it on the witness: one of its own, that finds what this one does."""
-    text = call(clause, implementation, device, deviation.witness, "")
-    found = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run([sys.executable, "-c", text], env=found, capture_output=True).returncode not in (0, 1)
-
-
-def _departs(deviation: Deviation, clause: Clause, implementation: Implementation, device: str) -> bool:
-    """Whether the property fails on the witness."""
-    assert clause.function is not None
-    try:
-        # The bare property: what a recorded deviation speaks of is known to be more than a missing name.
-        inspect.unwrap(clause.function)(implementation=implementation, device=device, **deviation.witness)
-    except Absent:
-        raise
-    except (Exception, pytest.fail.Exception):  # pytest.raises() fails with what is no Exception
-        return True
-    return False
-
-
-def differs(clause: Clause, implementation: Implementation) -> bool:
-    """Whether a failure counts as a mere difference: nobody but PyTorch is held to what is observed in PyTorch only."""
-    return clause.severity is Severity.OBSERVED and not implementation.held_to_observed
-
-
-def check(
-    clause: Clause,
-    implementation: Implementation,
-    device: str = "cpu",
-    settings: hypothesis.settings | None = None,
-    entries: Iterable[Deviation] = (),
-    script: bool = False,
-) -> Record:
-    """Check one clause, without pytest; an exception of the property is the failure's reason.
-
-    Args:
-        settings: of Hypothesis; by default those of the profile "ci", which draws the same examples every time.
-        entries: the recorded deviations of this clause.
-        script: whether a failure or deviation has its script, and what that observes and expects.
-    """
-    return verdict(clause, implementation, device, settings, entries, script)[0]
-
-
-def verdict(
-    clause: Clause,
-    implementation: Implementation,
-    device: str = "cpu",
-    settings: hypothesis.settings | None = None,
-    entries: Iterable[Deviation] = (),
-    script: bool = False,
-) -> tuple[Record, BaseException | None]:
-    """As ``check``, with the exception of the property that failed."""
-    if found := obstacle(clause, implementation, device):
-        return Record(clause.id, device, *found), None
-    started = time.perf_counter()
-
-    def record(outcome: str, reason: str = "", **shown: str) -> Record:
-        return Record(clause.id, device, outcome, reason, time.perf_counter() - started, **shown)
-
-    def shown(given: Mapping[str, Any], harm: str = "") -> dict[str, str]:
-        made = failure.kept(explained(clause, implementation, device, given, harm)) if script else {}
-        return {"witness": arguments(clause, given), **made}
-
-    drawn.clear()
-    try:
-        deviation = known_deviation(clause, implementation, device, entries)
-        if deviation is not None:
-            found = shown(deviation.witness, deviation.harm)
-            return record("deviation", deviation.reason, link=deviation.link, **found), None
-        with _in_force(settings or hypothesis.settings(profile("ci"), database=None)):
-            clause.test(implementation.draws)(implementation=implementation, device=device)
-        return record("passed"), None
-    except Absent as absent:
-        return record("skipped", f"capability {absent.capability}: {absent.reason}"), None
-    except NameTaken as taken:
-        return record("skipped", str(taken)), None
-    except StaleDeviation as stale:
-        return record("failed", str(stale)), None
-    except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
-        found = shown(dict(drawn))
-        if differs(clause, implementation):
-            return record("differs", UNDOCUMENTED, **found), error
-        reason = failure.reason(error, found.get("observed", ""), found.get("expected", ""))
-        return record("failed", reason, **found), error
-
-
 @contextlib.contextmanager
-def _in_force(settings: hypothesis.settings) -> Iterator[None]:
-    """The settings as those that properties run under."""
+def _in_force(settings: hypothesis.settings | None) -> Iterator[None]:
+    """The settings as those that properties run under; None leaves those in force."""
+    if settings is None:
+        yield
+        return
     previous = hypothesis.settings.get_current_profile_name()
     hypothesis.settings.register_profile("conformance-check", settings)
     hypothesis.settings.load_profile("conformance-check")

@@ -1,8 +1,35 @@
-"""What is kept of one case."""
+"""What is kept of one case: its outcome and what shows it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
+
+
+class Outcome(str, Enum):
+    """How a case ended.
+
+    PASSED, DEVIATION (a recorded one), FAILED and DIFFERS (a failure where only PyTorch's behaviour is observed) were put to
+    the implementation; SKIPPED, NOT_RUN and UNTESTED were not.
+    """
+
+    PASSED = "passed"
+    DEVIATION = "deviation"
+    FAILED = "failed"
+    DIFFERS = "differs"
+    SKIPPED = "skipped"
+    NOT_RUN = "not run"
+    UNTESTED = "untested"
+
+    def __str__(self) -> str:
+        return self.value
+
+    __format__ = str.__format__
+
+
+PASSED, DEVIATION, FAILED, DIFFERS, SKIPPED, NOT_RUN, UNTESTED = Outcome
+#: The outcomes of cases that were really put to the implementation.
+ASKED = (PASSED, DEVIATION, FAILED, DIFFERS)
 
 
 @dataclass(frozen=True)
@@ -11,7 +38,7 @@ class Record:
 
     Attributes:
         clause, device: which case; the device of an untested clause is "".
-        outcome: "passed", "deviation", "failed", "differs", "skipped", "not run" or "untested".
+        outcome: one of ``Outcome``, or its text.
         reason: why it is no pass, in one sentence.
         seconds: how long it took.
         link: where a deviation is reported.

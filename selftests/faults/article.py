@@ -78,7 +78,7 @@ def running_statistics_are_plain_attributes(patch):
 
 
 @fault("article/call-runs-forward-and-its-hooks", "article/hooks-can-change-the-output")
-def forward_hooks_run_before_forward(patch):
+def forward_hooks_see_no_output(patch):
     def wrong(self, call):
         self._run_forward_hooks(call)
         call.output = self.forward(*call.args, **call.kwargs)

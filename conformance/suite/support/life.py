@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.adapter.port import Implementation
 from conformance.language import blueprint as bp
 from conformance.model import ModuleModel, TensorModel, reading
+
+if TYPE_CHECKING:
+    from conformance.adapter.port import Implementation
 
 #: The longest list of all paths to modules. A module that has two names, in one that has two names, ..., has many.
 ROOM = 24

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.adapter.port import Implementation
 from conformance.model import Rows
 from conformance.model.files import leaves
+
+if TYPE_CHECKING:
+    from conformance.adapter.port import Implementation
 
 
 def flat(rows: Rows) -> list[float]:

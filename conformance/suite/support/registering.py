@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conformance.adapter.port import Implementation
-from conformance.build.subject import Subject
 from conformance.model import Named
+
+if TYPE_CHECKING:
+    from conformance.adapter.port import Implementation
+    from conformance.build.execute import Subject
 
 KINDS = ("parameter", "buffer", "module")
 
