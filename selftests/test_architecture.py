@@ -52,7 +52,6 @@ ABOUT_TO_GO = {
     "conformance.adapter.given -> strategies": "what an input looks like is drawn by the suite",
     "conformance.implementations.mindtorch -> conformance.build.execute": "goes with the port's build()",
     "conformance.front.cli -> conformance": "the version is said by conformance.version",
-    "conformance.suite.lives.test_lifecycle -> conformance.adapter.port": "a life becomes a drawn list of steps",
 }
 
 #: Where a module is found by its name, which no graph of imports sees: of the blueprint, for a method that has moved up.

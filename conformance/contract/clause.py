@@ -147,11 +147,6 @@ class Clause:
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
 
-#: The steps of the state machine, which draws for itself.
-drawn: dict[str, Any] = {}
-
-
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
     """The property's arguments as text that ``language.text.parse_arguments`` reads."""
-    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
-    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)

@@ -19,7 +19,7 @@ from packaging.version import Version
 from conformance.adapter.absence import Absent
 from conformance.adapter.finding import find
 from conformance.adapter.port import Implementation
-from conformance.contract import Clause, Severity, drawn
+from conformance.contract import Clause, Severity
 from conformance.language.blueprint import NameTaken
 from conformance.run import process
 from conformance.run.deviations import KILLS, MENDED, Deviation
@@ -71,7 +71,6 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
     require_assertions()
     started = time.perf_counter()
     seen: dict[str, Any] = {}
-    drawn.clear()
 
     def verdict(outcome: Outcome, why: str = "", error: BaseException | None = None, link: str = "") -> Verdict:
         seconds = round(time.perf_counter() - started, 3)
@@ -108,7 +107,6 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
     except (
         BaseException
     ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
-        seen = seen or dict(drawn)
         if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
             return verdict(DIFFERS, UNDOCUMENTED, error)
         for entry in entries:
