@@ -68,6 +68,7 @@ def test_sequential_takes_names_and_order_from_an_ordered_dict(implementation, d
 def test_sequential_of_a_list_or_a_plain_dict_raises_type_error(implementation, device, items):
     """Sequential(list) and Sequential(dict) raise TypeError: modules are passed one by one, names in an OrderedDict."""
     subject = implementation.build(MODULES, device)
+    assert subject.paths(implementation.Sequential(*pick(subject, items))) == items
     with pytest.raises(TypeError):
         implementation.Sequential(pick(subject, items))
     with pytest.raises(TypeError):
