@@ -15,7 +15,7 @@ import conformance
 from conformance import contract
 from conformance.adapter import finding
 from conformance.adapter.absence import AdapterError
-from conformance.build.given import exact, given
+from conformance.adapter.given import exact, given
 from conformance.contract import ContractError
 from conformance.front.calls import selected
 from conformance.implementations.reference import Reference

@@ -10,7 +10,6 @@ from conformance.contract.clause import (
     ContractError,
     Severity,
     arguments,
-    drawn,
 )
 from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, smoke, untested
 from conformance.contract.successors import SUCCESSORS, successor
@@ -29,7 +28,6 @@ __all__ = [
     "arguments",
     "checked",
     "clause",
-    "drawn",
     "example",
     "given",
     "load",

@@ -81,7 +81,10 @@ class Clause:
         return self.id.split("/")[0]
 
     def test(
-        self, draws: Mapping[str, SearchStrategy[Any]] | None = None, seen: dict[str, Any] | None = None
+        self,
+        draws: Mapping[str, SearchStrategy[Any]] | None = None,
+        seen: dict[str, Any] | None = None,
+        excused: Callable[[BaseException], bool] = lambda error: False,
     ) -> Callable[..., None]:
         """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
 
@@ -92,6 +95,7 @@ class Clause:
         Args:
             draws: strategies that stand in for the property's own, by the name of the argument.
             seen: where to leave what the property was last called with, besides implementation and device.
+            excused: whether a failure is one that is known, and is passed over.
         """
         import hypothesis  # here, so that reading a report does not load it
         from hypothesis import strategies as st
@@ -110,7 +114,11 @@ class Clause:
                 if seen is not None:
                     seen.clear()
                     seen.update(given)
-                function(**case, **given)
+                try:
+                    function(**case, **given)
+                except BaseException as error:
+                    if not excused(error):
+                        raise
 
         # Hypothesis looks at the signature, which is that of the sets and no longer the property's.
         del each.__wrapped__
@@ -139,11 +147,6 @@ class Clause:
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
 
-#: The steps of the state machine, which draws for itself.
-drawn: dict[str, Any] = {}
-
-
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
     """The property's arguments as text that ``language.text.parse_arguments`` reads."""
-    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
-    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)

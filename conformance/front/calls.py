@@ -14,8 +14,8 @@ from packaging.specifiers import SpecifierSet
 
 from conformance import contract
 from conformance.adapter.finding import find
+from conformance.adapter.given import Factory, given, name_of
 from conformance.adapter.port import Implementation
-from conformance.build.given import Factory, given, name_of
 from conformance.contract import Clause, ContractError, selected
 from conformance.explain import failure
 from conformance.front.settle import settle
