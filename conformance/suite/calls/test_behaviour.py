@@ -84,8 +84,8 @@ def test_a_module_that_was_saved_and_loaded_computes_the_same(implementation, de
 
 @clause(
     "behaviour/deep-copy-computes-the-same",
-    "source:torch.nn.Parameter.__deepcopy__",
-    "if id(self) in memo:",
+    "source:torch.optim.swa_utils.AveragedModel.__init__",
+    "self.module = deepcopy(model)",
     severity=OBSERVED,
     needs=REPEATED,
 )

@@ -189,8 +189,8 @@ def test_what_is_done_to_a_sequential_is_done_to_each_of_its_modules(implementat
 
 @clause(
     "sequential/any-edits-leave-what-a-list-would-hold",
-    "torch.nn.Sequential",
-    "A sequential container.",
+    "torch.nn.Sequential.insert",
+    "Inserts a module into the Sequential container at the specified index.",
     since="1.13",
     needs=LATER_METHODS,
 )
