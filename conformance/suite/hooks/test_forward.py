@@ -125,11 +125,20 @@ def test_with_kwargs_a_pre_hook_replaces_args_and_kwargs(implementation, device,
 )
 @given(changed=st.one_of(single_values(), st.sampled_from(((), (1,), ((), {}, None)))))
 def test_with_kwargs_a_pre_hook_that_returns_no_pair_is_an_error(implementation, device, changed):
-    """A with_kwargs forward pre-hook that returns neither None nor a tuple of two raises RuntimeError."""
-    module = echo.define(implementation.Module)()
+    """Where a with_kwargs forward pre-hook returns neither None nor a tuple of two, the call raises RuntimeError and
+    forward is not run."""
+    called = []
+
+    class Net(implementation.Module):
+        def forward(self, *args, **kwargs):
+            called.append((args, kwargs))
+
+    module = Net()
+    module()
     module.register_forward_pre_hook(lambda module, args, kwargs: changed, with_kwargs=True)
     with pytest.raises(RuntimeError):
         module()
+    assert called == [((), {})]
 
 
 @clause(
