@@ -57,6 +57,7 @@ class Clause:
         function: the property, a plain function of (implementation, device, **drawn); None for an UNTESTED clause.
         strategies: what draws each of its further arguments.
         examples: arguments that are always tried first.
+        about: what is drawn for this clause even where an implementation keeps it out of what is drawn ("drawn.empty").
     """
 
     id: str
@@ -70,6 +71,7 @@ class Clause:
     function: Callable[..., None] | None = None
     strategies: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict, compare=False)
     examples: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    about: tuple[str, ...] = ()
 
     @property
     def area(self) -> str:
@@ -102,7 +104,7 @@ class Clause:
             __tracebackhide__ = True
             narrowed = case["implementation"].narrowed
             for drawn in sets:
-                given = {name: narrowed(self.id, name, value) for name, value in drawn.items()}
+                given = {name: narrowed(self, name, value) for name, value in drawn.items()}
                 if seen is not None:
                     seen.clear()
                     seen.update(given)

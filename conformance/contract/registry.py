@@ -33,6 +33,7 @@ def clause(
     since: str = "1.0",
     until: str | None = None,
     needs: tuple[str, ...] | str = (),
+    about: tuple[str, ...] | str = (),
 ) -> Callable[[Property], Property]:
     """Say which clause a property checks; the property's docstring is the clause's sentence.
 
@@ -58,6 +59,7 @@ def clause(
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
+            (about,) if isinstance(about, str) else about,
         )
         _add(made)
         test = made.test()

@@ -61,6 +61,7 @@ def test_prefix_is_prepended_to_every_parameter_name(implementation, device, blu
     "traversal/shared-parameter-once-under-its-first-name",
     "torch.nn.Module.named_parameters",
     "whether to remove the duplicated parameters in the result. Defaults to True.",
+    about="drawn.empty",
 )
 @given(blueprint=blueprints())
 def test_a_shared_parameter_is_yielded_once_under_its_first_name(implementation, device, blueprint):
