@@ -52,7 +52,7 @@ def _parameter(number: int) -> bp.Parameter:
 
 
 def _buffer(number: int) -> bp.Buffer:
-    return bp.Buffer(*_described(number), persistent=number % 3 != 2)
+    return bp.Buffer(*_described(number), persistent=number % 4 < 2)
 
 
 def _things(*numbers: int) -> list[Any]:
