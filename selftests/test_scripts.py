@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from conformance import contract
 from conformance.adapter import Implementation, finding
-from conformance.build.given import given as one_module
+from conformance.adapter.given import given as one_module
 from conformance.explain import layout, script
 from conformance.explain.comparison import guarded
 from conformance.explain.failure import beside, kept

@@ -22,17 +22,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance import model
 from conformance.adapter.absence import Absent, accepts, asked
 from conformance.adapter.features import missing_features, restricted
+from conformance.build.execute import Subject
 from conformance.contract.capabilities import SEMANTIC
 from conformance.language import blueprint as bp
 from conformance.model import Reading
-
-if TYPE_CHECKING:
-    from conformance.build.execute import Subject
 
 
 class Implementation:
@@ -255,8 +253,6 @@ class Implementation:
 
     def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
         """Build the tree on that device."""
-        from conformance.build.execute import Subject
-
         return Subject(self, blueprint, device)
 
     def registered(self, module: Any) -> Iterator[tuple[str, str, Any]]:

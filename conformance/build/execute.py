@@ -5,15 +5,17 @@ from __future__ import annotations
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from conformance import model
-from conformance.adapter.absence import Absent
-from conformance.adapter.features import held_paths
-from conformance.adapter.port import Implementation
 from conformance.build.plan import IMPLEMENTATION, OBJECT, PYTHON, At, Listed, Step, Titled, plan
+from conformance.contract.capabilities import Absent
 from conformance.language import blueprint as bp
+from conformance.language.transform import held_paths
 from conformance.model import Reading, reading
+
+if TYPE_CHECKING:
+    from conformance.adapter.port import Implementation
 
 
 def _set_mode(module: Any, training: bool, made: bool) -> None:

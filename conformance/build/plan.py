@@ -96,6 +96,7 @@ class _Planner:
         self.models = {module.path: module for module in known.modules()}
         self.assigns = implementation.lacks("Module.__setattr__") is None
         self.modes: dict[str, bool] = {}  # of modules that somebody else made, as they come
+        self.owners: dict[str, str] = {}  # of what is reached, and not built here, where that is not the object itself
 
     def tree(self, blueprint: bp.Blueprint) -> Steps:
         yield self.module(blueprint, "")
@@ -104,10 +105,11 @@ class _Planner:
             yield self.adopted(blueprint)
         modes = "tree.mode" not in self.implementation.lacking
         for path, node in blueprint.walk():
+            owner = self.owners.get(path, path)
             if modes:
-                yield Step(PYTHON, "mode", (At(path), node.training, self.modes.get(path, True)), owner=path)
+                yield Step(PYTHON, "mode", (At(path), node.training, self.modes.get(path, True)), owner=owner)
             for hook in node.hooks:
-                yield Step(SUBJECT, "register", (hook, At(path)), owner=path)
+                yield Step(SUBJECT, "register", (hook, At(path)), owner=owner)
 
     def module(self, node: bp.Blueprint, path: str) -> Steps:
         if node.kind == "Given":
@@ -200,10 +202,11 @@ class _Planner:
         yield self.adopted(node)
         for name, member in node.members:
             if isinstance(member, bp.Tensor):
-                yield Step(IMPLEMENTATION, "write", (At(name), member.values()), owner=name)
+                yield Step(IMPLEMENTATION, "write", (At(name), member.values()))
 
     def adopted(self, root: bp.Blueprint) -> Steps:
         """What the wrapped tree holds under the names of the blueprint is what counts from now on."""
+        self.owners = dict.fromkeys(self.models, "")
         yield Step(SUBJECT, "forget", (At(""),), "", "module")
         yield self.found(root, "")
 
@@ -225,31 +228,33 @@ class _Planner:
         if self.device != "cpu":
             made = Step(IMPLEMENTATION, "move", (made._replace(makes=None), self.device), path, "module", path)
         yield made
-        yield self.filled(node, self.implementation.described, path, "")
+        yield self.filled(node, self.implementation.described, path, "", path)
 
-    def filled(self, node: bp.Blueprint, was: bp.Blueprint, path: str, inside: str) -> Steps:
-        """``inside`` is the path within the factory's module."""
+    def filled(self, node: bp.Blueprint, was: bp.Blueprint, path: str, inside: str, whole: str) -> Steps:
+        """``inside`` is the path within the factory's module, which stands at ``whole`` and owns all that is done to it."""
         before = dict(was.members)
-        self.modes[path] = was.training
+        self.modes[path], self.owners[path] = was.training, whole
         for name, member in node.members:
             here, held = model.join(path, name), before.get(name)
             if isinstance(member, bp.Blueprint) and member.kind == "Given":
                 assert isinstance(held, bp.Blueprint)
                 yield self.reached(path, inside, name, "module")
-                yield self.filled(member, held, here, model.join(inside, name))
+                yield self.filled(member, held, here, model.join(inside, name), whole)
             elif isinstance(member, bp.Shared) and held == member:
                 yield Step(PYTHON, "same", (At(member.path),), here)
             elif isinstance(member, bp.Tensor) and alike(member, held):
                 yield self.reached(path, inside, name, "parameter" if isinstance(member, bp.Parameter) else "buffer")
                 known = member.held is not None
-                yield Step(IMPLEMENTATION, "write", (At(here), member.values()), owner=path, held=known)
+                yield Step(IMPLEMENTATION, "write", (At(here), member.values()), owner=whole, held=known)
             elif held is None and self.implementation.has(inside, name):
                 raise bp.NameTaken(
                     f"the module has an attribute {name!r} of its own, where this clause would add a member"
                 )
             elif held is None or not isinstance(member, bp.Empty):
                 yield self.member(member, here)
-                yield from self.registered(path, name, member, None if isinstance(member, bp.Empty) else At(here))
+                made = None if isinstance(member, bp.Empty) else At(here)
+                for step in self.registered(path, name, member, made):
+                    yield step._replace(owner=whole)
 
     def reached(self, path: str, inside: str, name: str, kind: str) -> Step:
         """How something that the module holds already is taken hold of: as its attribute, where it is one."""

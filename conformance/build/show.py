@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from conformance.adapter import chain
+from conformance.build import chain
 from conformance.build.plan import IMPLEMENTATION, OBJECT, PYTHON, At, Listed, Step, Titled, plan
 from conformance.language import blueprint as bp
 

@@ -4,19 +4,23 @@ from conformance.contract.clause import (
     OBSERVED,
     RECOMMENDED,
     REQUIRED,
+    SMOKE,
     UNTESTED,
     Clause,
     ContractError,
     Severity,
     arguments,
 )
-from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, untested
+from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, smoke, untested
+from conformance.contract.successors import SUCCESSORS, successor
 
 __all__ = [
     "CLAUSES",
     "OBSERVED",
     "RECOMMENDED",
     "REQUIRED",
+    "SMOKE",
+    "SUCCESSORS",
     "UNTESTED",
     "Clause",
     "ContractError",
@@ -28,5 +32,7 @@ __all__ = [
     "given",
     "load",
     "selected",
+    "smoke",
+    "successor",
     "untested",
 ]

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from conformance.adapter.finding import address
+from conformance.adapter.given import Given, otherwise
 from conformance.adapter.port import Implementation
-from conformance.build.given import Given, otherwise
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
 from conformance.explain import guard, layout

@@ -69,7 +69,7 @@ class Written(Shown):
 
     def register(self, step: Step) -> None:
         hook, at = step.arguments
-        with self.script._owned(self.variables[at.path]):
+        with self.script._owned(self.variables[step.owner]):
             handle = self.script.tree_call(self.tree, "register", [Static(hook), self._value(at)], None)
             self.tree.handles[hook.name] = self.script.fresh("handle")
             self.script.emit(assign(self.tree.handles[hook.name], self.script.lift(handle)))

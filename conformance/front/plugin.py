@@ -23,7 +23,7 @@ from conformance.explain import failure
 from conformance.front.settle import settle
 from conformance.report import Run, write
 from conformance.run import deviations, profiles
-from conformance.run.judge import Case, judge
+from conformance.run.judge import Case, NoAssertions, judge, require_assertions
 from conformance.run.record import FAILED, Outcome, Record
 
 #: A record travels as user properties of these names.
@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Find the implementation, load the clauses and the deviation file; bad input ends the run with one sentence."""
     profile = config.getoption("--profile")
     try:
+        require_assertions()
         profiles.use(profile)
         devices = deviations.devices(config.getoption("--device"))
         implementation = find(_name(config))
@@ -80,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
             deviations.of(implementation, clauses) if own is None else deviations.read(Path(own), clauses)
         )
         run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), devices, clauses)
-    except (AdapterError, contract.ContractError, deviations.DeviationError, ValueError) as error:
+    except (AdapterError, contract.ContractError, deviations.DeviationError, NoAssertions, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SUBJECT] = implementation
     if (report := config.getoption("--report")) is not None:

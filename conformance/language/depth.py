@@ -9,23 +9,26 @@ from typing import Any
 
 
 def unbounded(function: Callable[..., Generator[Any, Any, Any]]) -> Callable[..., Any]:
-    """A recursive function, written as a generator: ``x = yield f(...)`` calls itself, ``return`` returns.
-
-    What is yielded is such a generator: ``f.recur(...)`` gives one.
-    """
+    """A recursive function, written as a generator: ``x = yield f.recur(...)`` is a call of itself."""
 
     @functools.wraps(function)
     def run(*arguments: Any, **named: Any) -> Any:
-        waiting, value = [function(*arguments, **named)], None
+        waiting = [function(*arguments, **named)]
+        value: Any = None
+        error: BaseException | None = None
         while waiting:
+            caller = waiting[-1]
             try:
-                called = waiting[-1].send(value)
+                waiting.append(caller.send(value) if error is None else caller.throw(error))
+                value = error = None
             except StopIteration as stop:
                 waiting.pop()
-                value = stop.value
-            else:
-                waiting.append(called)
-                value = None
+                value, error = stop.value, None
+            except BaseException as raised:
+                waiting.pop()
+                value, error = None, raised
+        if error is not None:
+            raise error
         return value
 
     run.recur = function  # type: ignore[attr-defined]

@@ -135,21 +135,6 @@ def test_hooks_see_what_goes_in_and_what_comes_out(implementation, device, bluep
 
 
 @clause(
-    "behaviour/hook-result-takes-the-place-of-the-output",
-    "torch.nn.Module.register_forward_hook",
-    "The hook can modify the output.",
-    needs=("example", "Module.register_forward_hook"),
-)
-@given(blueprint=TREES, rows=rows())
-def test_what_a_forward_hook_returns_is_what_the_caller_gets(implementation, device, blueprint, rows):
-    """What a forward hook returns takes the place of the output of the call."""
-    module = implementation.build(blueprint, device).module.eval()
-    instead = object()
-    module.register_forward_hook(lambda *given: instead)
-    assert module(*implementation.example(rows, device)) is instead
-
-
-@clause(
     "behaviour/zero_grad-forgets-the-backward-pass",
     "torch.nn.Module.zero_grad",
     "Reset gradients of all model parameters.",

@@ -180,17 +180,3 @@ def test_a_module_without_a_forward_raises_not_implemented_error(implementation,
     module = getattr(implementation, kind)()
     with pytest.raises(NotImplementedError):
         module(*args)
-
-
-@clause(
-    "calls/parameter-containers-cannot-be-called",
-    "source:torch.nn.ParameterList.__call__",
-    "should not be called.",
-    severity=OBSERVED,
-)
-@given(kind=st.sampled_from(("ParameterList", "ParameterDict")), value=values())
-def test_a_parameter_container_cannot_be_called(implementation, device, kind, value):
-    """Calling a ParameterList or a ParameterDict raises RuntimeError."""
-    module = getattr(implementation, kind)()
-    with pytest.raises(RuntimeError):
-        module(value)

@@ -176,14 +176,14 @@ def test_a_forward_hook_receives_args_and_output(implementation, device, args, k
     POST,
     "The hook can modify the output.",
     since="1.2",
-    needs=HOOKS,
+    needs=("example", HOOKS),
 )
-@given(args=arguments(), changed=values().filter(lambda value: value is not None))
-def test_what_a_forward_hook_returns_replaces_the_output(implementation, device, args, changed):
-    """Anything but None that a forward hook returns replaces the output, as it is."""
-    module = echo.define(implementation.Module)()
+@given(blueprint=callables(hooks=False), rows=rows(), changed=values().filter(lambda value: value is not None))
+def test_what_a_forward_hook_returns_replaces_the_output(implementation, device, blueprint, rows, changed):
+    """Anything but None that a forward hook returns replaces the output of whatever module was called, as it is."""
+    module = implementation.build(blueprint, device).module.eval()
     module.register_forward_hook(lambda module, args, output: changed)
-    assert module(*args) is changed
+    assert module(*implementation.example(rows, device)) is changed
 
 
 @clause(
