@@ -44,6 +44,7 @@ class Trees:
         subject.model = model.of(subject.blueprint)
         subject.models = {module.path: module for module in subject.model.modules()}
         tree = Tree(subject, root=root)
+        self.trees.append(tree)
         self.used |= {root} if root else set()
         self.emit(marker(tree, "log"))
         self._module(tree, subject.blueprint, "")
