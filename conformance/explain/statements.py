@@ -751,7 +751,7 @@ class Statements:
             if self.quoting:
                 if first.optional_vars is not None:
                     item.optional_vars = self.written_target(first.optional_vars, scope)
-                with self.quoted(), self.into([]) as written:
+                with self.into([]) as written:
                     inside()
                 self.emit(ast.With([item], written or [ast.Pass()], lineno=0))
             else:

@@ -142,7 +142,9 @@ class Trees:
                 kind = "parameter" if isinstance(member, bp.Parameter) else "buffer"
                 reached = self._reach(tree, here, held, module, key, found[key], kind)
                 if self.fills or member.held is None:
-                    self.adapter_call("write", [reached, Static(member.values())], {}, scope)
+                    written = self.adapter_call("write", [reached, Static(member.values())], {}, scope)
+                    if isinstance(written, Code):
+                        self.emit(ast.Expr(written.node))
             elif before is None and hasattr(module, key):
                 raise Unsupported(f"the module has an attribute {key!r} of its own")
             elif before is None or not isinstance(member, bp.Empty):
