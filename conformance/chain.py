@@ -2,4 +2,4 @@
 
 from conformance.moved import moved
 
-__getattr__ = moved(__name__, "conformance.adapter.chain")
+__getattr__ = moved(__name__, "conformance.build.chain")

@@ -8,7 +8,7 @@ __getattr__ = moved(
     "conformance.adapter.absence",
     "conformance.adapter.finding",
     "conformance.adapter.features",
-    "conformance.build.subject",
+    "conformance.build.execute",
     "conformance.contract.capabilities",
     "conformance.model",
 )

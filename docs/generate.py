@@ -55,12 +55,25 @@ def contract_page() -> str:
              "same sentence. `untested` rows are known gaps.", ""]  # fmt: skip
     for area in dict.fromkeys(clause.area for clause in CLAUSES.values()):
         rows = [
-            [f"`{c.id}`", c.sentence, str(c.severity), c.since, f"[{c.docs}]({c.link})"]
+            [f"`{c.id}`", c.sentence, str(c.severity), c.since, f"[{c.docs}]({c.link})", stated(c)]
             for c in CLAUSES.values()
             if c.area == area
         ]
-        parts += [f"## {area}", "", table(["clause", "promise", "severity", "since", "documented in"], rows), ""]
+        parts += [
+            f"## {area}",
+            "",
+            table(["clause", "promise", "severity", "since", "documented in", "property"], rows),
+            "",
+        ]
     return "\n".join(parts)
+
+
+def stated(clause: contract.Clause) -> str:
+    """The file and the function of the property that states a clause."""
+    if clause.function is None:
+        return ""
+    file = f"{clause.function.__module__.replace('.', '/')}.py"
+    return f"[{file.removeprefix('conformance/suite/')}](../{file}) `{clause.function.__name__}`"
 
 
 def findings_page() -> str:
@@ -212,7 +225,7 @@ def failure_shown() -> str | None:
         sys.modules["stops"] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         clause = CLAUSES["traversal/named_modules-self-first-depth-first"]
-        test = f"test_traversal.py::test_named_modules_yields_the_module_itself_first_then_depth_first[{clause.id}-cpu]"
+        test = f"traversal/test_modules.py::{clause.function.__name__}[{clause.id}-cpu]"
         again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
         given = parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
         case = Case(clause, module.implementation)

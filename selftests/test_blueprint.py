@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from conformance import model
+from conformance.adapter.source import to_source
 from conformance.language import blueprint as bp
 from conformance.language.text import VOCABULARY, parse
 from strategies import blueprints, callables
@@ -102,13 +103,37 @@ def test_the_source_of_a_large_tensor_is_short_and_right():
     from conformance.implementations.torch import implementation
 
     blueprint = bp.Module({"conv": bp.Conv2d(6, 16, 5, fill=3)})
-    assert len(blueprint.to_source()) < 1000
+    assert len(to_source(blueprint)) < 1000
     assert same(torch, run(blueprint), implementation.build(blueprint).module)
+
+
+def test_the_source_for_another_implementation_is_in_its_own_names_and_loads_no_torch():
+    code = f"""
+import sys
+from conformance.adapter.finding import find
+from conformance.adapter.source import to_source
+from conformance.language.text import parse
+tree = parse({repr(TREE)!r})
+names = {{}}
+exec(to_source(tree, "made", "reference"), names)
+assert repr(names["made"]) == repr(find("reference").build(tree).module)
+explains = [name for name in sys.modules if name.startswith("conformance.explain")]
+assert "torch" not in sys.modules and not explains, explains
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    assert subprocess.run([sys.executable, "-c", code], env=environment).returncode == 0
+
+
+def test_the_method_for_the_source_says_where_it_is_now():
+    pytest.importorskip("torch")
+    with pytest.warns(DeprecationWarning, match="conformance.adapter.source.to_source"):
+        text = bp.Linear(1, 1).to_source("layer")
+    assert text == to_source(bp.Linear(1, 1), "layer")
 
 
 def run(blueprint):
     names = {}
-    exec(blueprint.to_source(), names)
+    exec(to_source(blueprint), names)
     return names["module"]
 
 

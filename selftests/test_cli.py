@@ -297,7 +297,7 @@ def shell(tmp_path, monkeypatch):
 def test_a_failing_run_becomes_a_deviation_file_that_holds(shell, tmp_path):
     implementation = ("--implementation", "broken:implementation")
     options = ("-k", TEST, "--device", "cpu", "--profile", "ci", "-p", "no:cacheprovider")
-    done = shell("run", "conformance.suite.test_traversal", *implementation, *options, "--report", "r.jsonl")
+    done = shell("run", "conformance.suite.traversal", *implementation, *options, "--report", "r.jsonl")
     assert done.returncode == 1, done.stdout + done.stderr
     (record,) = (record for record in read(tmp_path / "r.jsonl").records if record.device)
     assert record.outcome == "failed" and record.witness
@@ -315,9 +315,7 @@ def test_a_failing_run_becomes_a_deviation_file_that_holds(shell, tmp_path):
 @pytest.mark.parametrize("workers", ["0", "2"])
 def test_junit_xml_names_clause_and_device_of_every_case(shell, tmp_path, workers):
     options = ("-k", "modules", "--device", "cpu", "--profile", "quick", "-p", "no:cacheprovider", "-n", workers)
-    done = shell(
-        "run", "conformance.suite.test_traversal", "--implementation", "reference", *options, "--junitxml", "x.xml"
-    )
+    done = shell("run", "conformance.suite.traversal", "--implementation", "reference", *options, "--junitxml", "x.xml")
     assert done.returncode == 0, done.stdout + done.stderr
     cases = list(ElementTree.parse(tmp_path / "x.xml").iter("testcase"))
     named = [{each.get("name"): each.get("value") for each in case.iter("property")} for case in cases]

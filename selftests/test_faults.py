@@ -18,13 +18,17 @@ contract.load()
 faults.load()
 
 #: Faults that sit in rare places get more examples than a default run; nothing is shrunk, since only the outcome counts.
-SETTINGS = hypothesis.settings(profile("ci"), max_examples=300, phases=(Phase.explicit, Phase.generate), database=None)
+SETTINGS = hypothesis.settings(profile("ci"), max_examples=60, phases=(Phase.explicit, Phase.generate), database=None)
 
 
 #: Faults of which a script shows nothing, and why. This list may only shrink.
 NOT_SHOWN = {
     "forward_called_directly_runs_hooks": "it is planted in the adapter's own class Chain, of which a script has its own",
 }
+
+
+#: Of each clause the fault whose script is looked at.
+FIRST = {clause: fault.name for fault in reversed(faults.FAULTS) for clause in fault.catches}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,8 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
         verdict = judge(Case(contract.CLAUSES[clause], subject), SETTINGS)
         outcome = verdict.record.outcome
         assert outcome in ("failed", "differs"), f"{fault.name} was not caught by {clause}: {verdict.record}"
+        if FIRST[clause] != fault.name:
+            return
         patch.setattr(script, "LONGEST", 10**6)  # nothing was shrunk
         shown = script.write(contract.CLAUSES[clause], subject, "cpu", verdict.arguments)
     assert bool(shown.obstacle) == (fault.name in NOT_SHOWN), f"a script of {fault.name}: {shown.obstacle}"
@@ -50,9 +56,15 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
 PROVED_BY_PYTORCH = {"extra_state/of-a-lazy-module"}
 
 
-@pytest.mark.parametrize("clause", [clause.id for clause in contract.checked() if clause.id not in PROVED_BY_PYTORCH])
-def test_every_property_has_a_fault(clause):
-    assert any(clause in fault.catches for fault in faults.FAULTS), f"no fault proves that {clause} can fail"
+def test_every_property_has_a_fault_but_those_that_pytorch_itself_fails():
+    checked = {clause.id for clause in contract.checked()}
+    assert checked - set(FIRST) == PROVED_BY_PYTORCH
+    assert set(FIRST) <= checked, "a fault names a clause that is not there"
+
+
+def test_no_two_faults_have_one_name():
+    names = [fault.name for fault in faults.FAULTS]
+    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +72,7 @@ def test_every_property_has_a_fault(clause):
 )
 def test_pytorch_keeps_the_clause_where_a_fault_is_planted_in_it(clause):
     pytest.importorskip("torch")
-    assert check(contract.CLAUSES[clause], finding.find("torch"), settings=SETTINGS).outcome == "passed"
+    assert check(contract.CLAUSES[clause], finding.find("torch")).outcome == "passed"
 
 
 def test_the_property_about_lazy_modules_passes_once_pytorch_is_mended(monkeypatch):
@@ -76,7 +88,3 @@ def test_the_property_about_lazy_modules_passes_once_pytorch_is_mended(monkeypat
 
     monkeypatch.setattr(lazy, "_save_to_state_dict", mended)
     assert check(clause, subject, settings=SETTINGS).outcome == "passed"
-
-
-def test_a_clause_without_fault_is_one_that_pytorch_itself_fails():
-    assert PROVED_BY_PYTORCH == {c.id for c in contract.checked() if not any(c.id in f.catches for f in faults.FAULTS)}

@@ -9,9 +9,11 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from selftests import forking
+
 CLAUSE = "traversal/modules-each-once"
 TEST = "test_modules_yields_every_module_once"
-SELECT = ("--pyargs", "conformance.suite.test_traversal", "-k", TEST, "-p", "no:cacheprovider")
+SELECT = ("--pyargs", "conformance.suite.traversal", "-k", TEST, "-p", "no:cacheprovider")
 
 BROKEN = """
 from conformance.implementations.reference import Reference, implementation as good
@@ -54,21 +56,27 @@ WITNESS = "blueprint=Module({'a': Module({'a': Module()})})"
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Run pytest in a process of its own, in an empty folder that holds only a broken implementation."""
+    """Run pytest in a process of its own, in an empty folder that holds only a broken implementation.
+
+    The process is a copy of this one; ``anew`` makes it begin with nothing, as a user's does.
+    """
     pytester.makepyfile(broken=BROKEN, crashing="1 / 0")
     monkeypatch.delenv("CONFORMANCE_IMPLEMENTATION", raising=False)
     root = __file__.rpartition("/selftests/")[0]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{pytester.path}")
 
-    def run(*arguments, implementation="reference", select=SELECT):
+    def run(*arguments, implementation="reference", select=SELECT, anew=False):
         chosen = ("--implementation", implementation) if implementation else ()
-        return pytester.runpytest_subprocess("-p", "conformance.plugin", *select, *chosen, *arguments, timeout=120)
+        given = ("-p", "conformance.plugin", *select, *chosen, *arguments)
+        if anew or "-n" in arguments:
+            return pytester.runpytest_subprocess(*given, timeout=120)
+        return forking.runpytest(pytester, *given, forget=("broken", "crashing"))
 
     return run
 
 
 def test_a_run_says_what_it_checks_and_how_much_of_it(run):
-    result = run()
+    result = run(anew=True)
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(
         [
@@ -115,86 +123,115 @@ def test_a_failure_shows_clause_documentation_module_and_command(run):
     )
 
 
-@pytest.mark.parametrize(
-    "arguments, implementation, sentence",
-    [
-        ((), "nonsense", "unknown implementation 'nonsense': give one of a"),
-        ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
-        ((), "broken:thing", "the module broken has no attribute 'thing'"),
-        ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
-        ((), "broken:partial", "does not implement read: its adapter must"),
-        ((), "broken:future", "contract_version = 'latest' is no version of torch"),
-        ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),
-        ((), ".broken:thing", "unknown implementation '.broken:thing'"),
-        (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
-        (("--clause", "traversal/moduls-each-once"), "reference", "did you mean 'traversal/modules-each-once'?"),
-        (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
-        (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
-        (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
-        (("--report", "."), "reference", "--report=. is no file: name one to write"),
-        (("--report=",), "reference", "--report= is no file: name one to write"),
-        (("--deviations=",), "reference", "deviation file .: Is a directory"),
-        (("--profile", "ci", "--hypothesis-seed", "7"), "reference", "--hypothesis-seed needs another profile"),
-        ((), "broken:Versionless", "cannot say its version: RuntimeError: no version; mend the adapter"),
-        ((), "broken:Unmade", "cannot be made: RuntimeError: not today"),
-    ],
-)
-def test_bad_input_ends_the_run_with_one_sentence(run, arguments, implementation, sentence):
-    result = run(*arguments, implementation=implementation)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    errors = [line for line in result.errlines if line.startswith("ERROR")]
-    assert len(errors) == 1 and sentence in errors[0], result.errlines
+#: Runs pytest once for each list of arguments, all in one process: what ends a run before it begins leaves nothing behind.
+ONE_AFTER_ANOTHER = """
+import contextlib, io, json, sys, pytest
+done = []
+for arguments in json.load(sys.stdin):
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        status = pytest.main(["-p", "conformance.plugin", *arguments])
+    done.append((status, errors.getvalue().splitlines()))
+print(json.dumps(done))
+"""
 
 
-@pytest.mark.parametrize(
-    "text, sentence",
-    [
-        ("[", "is no TOML"),
-        ('["no/such-clause"]\nreason = "r"\nlink = "l"', "no such clause"),
-        ('["traversal/modules-each-one"]\nreason = "r"\nlink = "l"', f"did you mean {CLAUSE}?"),
-        (f'["{CLAUSE}"]\nlink = "l"', "the reason is missing"),
-        (f'["{CLAUSE}"]\nreason = "r"', "the link is missing"),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwhy = "x"', "unknown field 'why'"),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
-        (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nharm = "some"\nwitness = "blueprint=Module()"',
-            "harm = 'some' is unknown; give one of kills the process, loses state",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
-            "no version specifier",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = 2.0\nwitness = "blueprint=Module()"',
-            "versions = 2.0 is no text; put it in quotation marks",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "==2.0+cpu"\nwitness = "blueprint=Module()"',
-            "names a build, but an entry speaks of releases",
-        ),
-        (f'["{CLAUSE}"]\nreason = 5\nlink = "l"', "reason = 5 is no text"),
-        ('"nope/nothing" = []', 'expected a table ["area/clause-id"], found list'),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = [["cpu"]]\nwitness = "blueprint=Module()"',
-            "devices must be a list of some of cpu, cuda",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=Module({{\'a\': Shared(\'b\')}})"',
-            "the witness cannot be read: ",
-        ),
-        (
-            f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = ["gpu"]\nwitness = "blueprint=Module()"',
-            "some of cpu, cuda",
-        ),
-        (f'"{CLAUSE}" = 3', "expected a table"),
-    ],
-)
-def test_a_bad_deviation_file_ends_the_run_with_one_sentence(run, pytester, text, sentence):
-    pytester.path.joinpath("deviations.toml").write_text(text)
-    result = run("--deviations", "deviations.toml")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert any(sentence in line for line in result.errlines), result.errlines
+@pytest.fixture
+def refused(run, pytester):
+    """A function: how each run, given by its arguments, was refused in one line."""
+
+    def refused(runs):
+        command = [sys.executable, "-c", ONE_AFTER_ANOTHER]
+        text = json.dumps([[*SELECT, *map(str, arguments)] for arguments in runs])
+        done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=pytester.path, timeout=300)
+        assert done.returncode == 0, done.stderr
+        for arguments, (status, lines) in zip(runs, json.loads(done.stdout), strict=True):
+            errors = [line for line in lines if line.startswith("ERROR")]
+            assert status == pytest.ExitCode.USAGE_ERROR and len(errors) == 1, (arguments, status, lines)
+            yield errors[0]
+
+    return refused
+
+
+BAD_INPUT = [
+    ((), "nonsense", "unknown implementation 'nonsense': give one of a"),
+    ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
+    ((), "broken:thing", "the module broken has no attribute 'thing'"),
+    ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
+    ((), "broken:partial", "does not implement read: its adapter must"),
+    ((), "broken:future", "contract_version = 'latest' is no version of torch"),
+    ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),
+    ((), ".broken:thing", "unknown implementation '.broken:thing'"),
+    (("--device", "tpu"), "reference", "unknown device 'tpu': give one of cpu, cuda"),
+    (("--clause", "traversal/moduls-each-once"), "reference", "did you mean 'traversal/modules-each-once'?"),
+    (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
+    (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
+    (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
+    (("--report", "."), "reference", "--report=. is no file: name one to write"),
+    (("--report=",), "reference", "--report= is no file: name one to write"),
+    (("--deviations=",), "reference", "deviation file .: Is a directory"),
+    (("--profile", "ci", "--hypothesis-seed", "7"), "reference", "--hypothesis-seed needs another profile"),
+    ((), "broken:Versionless", "cannot say its version: RuntimeError: no version; mend the adapter"),
+    ((), "broken:Unmade", "cannot be made: RuntimeError: not today"),
+]
+
+
+def test_bad_input_ends_the_run_with_one_sentence(refused):
+    runs = [("--implementation", implementation, *arguments) for arguments, implementation, _ in BAD_INPUT]
+    told = list(zip(BAD_INPUT, refused(runs), strict=True))
+    assert [(given, line) for given, line in told if given[2] not in line] == []
+
+
+BAD_DEVIATIONS = [
+    ("[", "is no TOML"),
+    ('["no/such-clause"]\nreason = "r"\nlink = "l"', "no such clause"),
+    ('["traversal/modules-each-one"]\nreason = "r"\nlink = "l"', f"did you mean {CLAUSE}?"),
+    (f'["{CLAUSE}"]\nlink = "l"', "the reason is missing"),
+    (f'["{CLAUSE}"]\nreason = "r"', "the link is missing"),
+    (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwhy = "x"', "unknown field 'why'"),
+    (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"', "the witness must give the property's arguments: blueprint=..."),
+    (f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=exit()"', "unknown name 'exit'"),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nharm = "some"\nwitness = "blueprint=Module()"',
+        "harm = 'some' is unknown; give one of kills the process, loses state",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "new"\nwitness = "blueprint=Module()"',
+        "no version specifier",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = 2.0\nwitness = "blueprint=Module()"',
+        "versions = 2.0 is no text; put it in quotation marks",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nversions = "==2.0+cpu"\nwitness = "blueprint=Module()"',
+        "names a build, but an entry speaks of releases",
+    ),
+    (f'["{CLAUSE}"]\nreason = 5\nlink = "l"', "reason = 5 is no text"),
+    ('"nope/nothing" = []', 'expected a table ["area/clause-id"], found list'),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = [["cpu"]]\nwitness = "blueprint=Module()"',
+        "devices must be a list of some of cpu, cuda",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\nwitness = "blueprint=Module({{\'a\': Shared(\'b\')}})"',
+        "the witness cannot be read: ",
+    ),
+    (
+        f'["{CLAUSE}"]\nreason = "r"\nlink = "l"\ndevices = ["gpu"]\nwitness = "blueprint=Module()"',
+        "some of cpu, cuda",
+    ),
+    (f'"{CLAUSE}" = 3', "expected a table"),
+]
+
+
+def test_a_bad_deviation_file_ends_the_run_with_one_sentence(refused, pytester):
+    files = [pytester.path / f"{number}.toml" for number in range(len(BAD_DEVIATIONS))]
+    for file, (text, _) in zip(files, BAD_DEVIATIONS):
+        file.write_text(text, encoding="utf-8")
+    runs = [("--implementation", "reference", "--deviations", file.name) for file in files]
+    told = list(zip(BAD_DEVIATIONS, refused(runs), strict=True))
+    assert [(given, line) for given, line in told if given[1] not in line] == []
 
 
 def entry(witness=WITNESS, **more):
@@ -243,7 +280,7 @@ def test_selecting_no_test_is_no_success(run):
     assert run(select=("--pyargs", "conformance", "-k", "nothing_of_this_name")).ret != 0
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_the_report_has_header_records_and_footer(run, pytester, workers):
     jsonschema = pytest.importorskip("jsonschema")
     run("--report", "report.jsonl", *workers)
@@ -258,7 +295,7 @@ def test_the_report_has_header_records_and_footer(run, pytester, workers):
         jsonschema.validate(line, schema())
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_a_report_tells_what_a_failure_observed_and_expected_and_how_to_see_it(run, pytester, workers):
     run("--report", "report.jsonl", "--device", "cpu", *workers, implementation="broken:implementation")
     lines = [json.loads(line) for line in pytester.path.joinpath("report.jsonl").read_text().splitlines()]
@@ -326,7 +363,7 @@ def foreign(pytester, monkeypatch):
 
         def test_nothing_of_the_suite_is_loaded(request):
             assert not [name for name in sys.modules if name.startswith("conformance") and name != "conformance"
-                        and name not in ("conformance.front", "conformance.front.entry")]
+                        and name not in ("conformance.version", "conformance.front", "conformance.front.entry")]
             assert "strategies" not in sys.modules
             assert not any("implementation" in str(o) for o in vars(request.config.option))
         """
@@ -349,11 +386,11 @@ def test_a_foreign_run_with_strict_markers_and_options_of_the_same_name_is_unhar
     "arguments, expected",
     [
         (("--pyargs", "conformance"), True),
-        (("-q", "conformance.suite.test_modes", "--pyargs"), True),
+        (("-q", "conformance.suite.modes", "--pyargs"), True),
         (("conformance",), False),
         (("-k", "conformance", "--pyargs", "other"), False),
         (("--implementation=rust",), False),
-        (("--implementation", "x:y", "--pyargs", "conformance.suite.test_modes::test_a[cpu]"), True),
+        (("--implementation", "x:y", "--pyargs", "conformance.suite.modes.test_training::test_a[cpu]"), True),
         (("tests/conformance", "-n", "2"), False),
         (("-k", "conformance_of_mine"), False),
         ((), False),
@@ -366,7 +403,7 @@ def test_what_counts_as_asking_for_the_suite(arguments, expected):
 
 
 def test_a_process_that_dies_is_a_failure_of_its_clause_and_ends_nothing_else(run, pytester):
-    select = ("--pyargs", "conformance.suite.test_traversal", "-p", "no:cacheprovider")
+    select = ("--pyargs", "conformance.suite.traversal", "-p", "no:cacheprovider")
     chosen = ("-k", f"{TEST} or test_named_children", "-n", "1", "--device", "cpu", "--report", "report.jsonl")
     result = run(*chosen, implementation="broken:fatal", select=select)
     assert result.ret == 1

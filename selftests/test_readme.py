@@ -69,7 +69,7 @@ def test_links_into_the_repository_exist():
 
 
 def test_what_a_run_shows_is_of_this_suite():
-    clauses = contract.load()
+    clauses = {id: clause for id, clause in contract.load().items() if clause.severity is not contract.Severity.SMOKE}
     checked = sum(clause.function is not None for clause in clauses.values())
     shown = README.partition("## What you see")[2].partition("```")[2].partition("```")[0]
     for line in (

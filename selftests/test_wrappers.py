@@ -10,6 +10,7 @@ import conformance
 from conformance import contract, model
 from conformance.adapter import chain, finding
 from conformance.adapter.wrapping import Wrapping
+from conformance.explain import script
 from conformance.language import blueprint as bp
 from conformance.run import deviations
 
@@ -152,7 +153,7 @@ def test_a_wrong_change_in_place_is_caught():
 
     subject = type("Wrong", (CompiledInPlace,), {"name": "wrong", "wrap": untied})()
     (record,) = conformance.check_implementation(
-        subject, clauses="traversal/shared-parameter-once-under-its-first-name", profile="ci"
+        subject, clauses="traversal/named_parameters-own-then-children", profile="ci"
     )
     assert record.outcome == "failed", record
 
@@ -306,7 +307,20 @@ def test_what_is_drawn_for_accelerate_has_elements_and_a_witness_is_left_alone()
 
 def test_without_its_entry_what_accelerate_does_to_tensors_without_elements_fails_one_clause():
     pytest.importorskip("accelerate")
-    one = "traversal/shared-parameter-once-under-its-first-name"
+    one = "traversal/named_parameters-own-then-children"
     other = "traversal/named_parameters-own-then-children"
     records = conformance.check_implementation("accelerate", clauses=[one, other])
     assert {record.clause: record.outcome for record in records} == {one: "failed", other: "passed"}
+
+
+@pytest.mark.parametrize(
+    "name, wraps",
+    [("data_parallel", "nn.DataParallel("), ("averaged_model", ".AveragedModel("), ("compiled_in_place", "wrap(")],
+)
+def test_a_wrapped_tree_is_shown_as_it_is_built(name, wraps):
+    """With the modes of what it holds, in a script that needs PyTorch alone and says what the property says."""
+    subject, clause = finding.find(name), contract.load()["modes/train-changes-only-the-mode"]
+    tree = bp.Module({"body": bp.Sequential([bp.Linear(1, 1)], training=False)})
+    made = script.written_out(clause, subject, "cpu", {"blueprint": tree, "mode": True})
+    assert not made.observed and wraps in made.text and "conformance" not in made.text
+    assert made.text.count(".training = False") == 1

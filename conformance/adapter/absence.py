@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-import unittest
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.capabilities import Absent
 from conformance.contract.promised import PROMISED
+
+__all__ = ["Absent", "AdapterError", "accepts", "asked"]
 
 if TYPE_CHECKING:
     from conformance.adapter.port import Implementation
-
-
-class Absent(unittest.SkipTest, AttributeError):
-    """The implementation has no such capability: the clause that needs it is skipped, by Hypothesis and pytest alike.
-
-    It is an AttributeError too, so that ``hasattr(implementation, name)`` answers instead of raising.
-    """
-
-    def __init__(self, capability: str, reason: str):
-        super().__init__(reason)
-        self.capability = capability
-        self.reason = reason
 
 
 class AdapterError(Exception):

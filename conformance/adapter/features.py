@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from conformance import model
 from conformance.language import blueprint as bp
+from conformance.language.transform import held_paths
 
 if TYPE_CHECKING:
     from conformance.adapter.port import Implementation
@@ -71,11 +71,6 @@ def restricted(blueprint: Any, missing: frozenset[str]) -> Any:
         return change(blueprint)
     held = change(blueprint.map(change))
     return _without_dangling(held) if "tree.buffer" in missing else held
-
-
-def held_paths(blueprint: bp.Blueprint) -> set[str]:
-    """Where the blueprint registers something."""
-    return {model.join(path, name) for path, node in blueprint.walk() for name, _ in node.members}
 
 
 def _without_dangling(blueprint: bp.Blueprint) -> bp.Blueprint:

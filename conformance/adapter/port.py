@@ -20,20 +20,17 @@ trees alone ("tree.bfloat16"); one clause should still ask about it.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance import model
 from conformance.adapter.absence import Absent, accepts, asked
-from conformance.adapter.features import missing_features, numbered, restricted
+from conformance.adapter.features import missing_features, restricted
+from conformance.build.execute import Subject
 from conformance.contract.capabilities import SEMANTIC
 from conformance.language import blueprint as bp
 from conformance.model import Reading
-
-if TYPE_CHECKING:
-    from conformance.build.subject import Subject
 
 
 class Implementation:
@@ -243,9 +240,8 @@ class Implementation:
         """The blueprint of what is built where a property asks for this one: itself, but for wrappers."""
         return blueprint
 
-    def finish(self, module: Any) -> Any:
-        """What takes the place of a built tree as a whole, holding its members under the same names; None for itself."""
-        return None
+    #: Whether what is built is changed as a whole, by ``wrap``, and holds its members under the same names.
+    changes_in_place = False
 
     def example(self, rows: Any, device: str) -> tuple[Any, ...]:
         """Positional arguments for a call of a built module: the drawn rows as one tensor."""
@@ -257,8 +253,6 @@ class Implementation:
 
     def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
         """Build the tree on that device."""
-        from conformance.build.subject import Subject
-
         return Subject(self, blueprint, device)
 
     def registered(self, module: Any) -> Iterator[tuple[str, str, Any]]:
@@ -272,12 +266,3 @@ class Implementation:
             yield name, "transient" if name in held.get("_non_persistent_buffers_set", ()) else "buffer", thing
         for name, thing in held["_modules"].items():
             yield name, "module", thing
-
-    def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
-        """A new module of that kind; Sequential and ModuleList take their children with them, the others are filled."""
-        if node.kind in bp.LAYERS:
-            return getattr(self, node.kind)(*node.arguments)
-        make = getattr(self, node.kind)
-        if node.kind == "Sequential":
-            return make(OrderedDict(children)) if children and not numbered(children) else make(*children.values())
-        return make(list(children.values())) if node.kind == "ModuleList" else make()

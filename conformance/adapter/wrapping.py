@@ -41,14 +41,9 @@ class Wrapping(Implementation):
         below = moved(extended(blueprint, **self.given), self.child)
         return bp.Wrapper({**self.own, self.child: below}, training=blueprint.training)
 
-    def module_for(self, node: bp.Blueprint, children: dict[str, Any]) -> Any:
-        if node.kind == "Wrapper":
-            assert self.child is not None
-            return self.wrap(children[self.child])
-        return super().module_for(node, children)
-
-    def finish(self, module: Any) -> Any:
-        return self.wrap(module) if self.child is None else None
+    @property
+    def changes_in_place(self) -> bool:  # type: ignore[override]
+        return self.child is None
 
     def representation(self, module: model.ModuleModel) -> str:
         text = super().representation(module)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unittest
+
 #: Capabilities that are no name of the API, and what they mean.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
@@ -19,3 +21,15 @@ SEMANTIC = {
     "example": "there is an input with which the modules can be called",
     "example.repeatable": "in evaluation mode a module returns the same each time that it is called with that input",
 }
+
+
+class Absent(unittest.SkipTest, AttributeError):
+    """The implementation has no such capability: the clause that needs it is skipped, by Hypothesis and pytest alike.
+
+    It is an AttributeError too, so that ``hasattr(implementation, name)`` answers instead of raising.
+    """
+
+    def __init__(self, capability: str, reason: str):
+        super().__init__(reason)
+        self.capability = capability
+        self.reason = reason

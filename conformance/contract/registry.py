@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from conformance.contract.clause import REQUIRED, UNTESTED, Clause, ContractError, Severity
+from conformance.contract.clause import REQUIRED, SMOKE, UNTESTED, Clause, ContractError, Severity
+from conformance.contract.successors import successor
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -33,6 +34,7 @@ def clause(
     since: str = "1.0",
     until: str | None = None,
     needs: tuple[str, ...] | str = (),
+    shows: tuple[str, ...] = (),
 ) -> Callable[[Property], Property]:
     """Say which clause a property checks; the property's docstring is the clause's sentence.
 
@@ -58,6 +60,7 @@ def clause(
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
+            shows,
         )
         _add(made)
         test = made.test()
@@ -118,6 +121,14 @@ def example(**arguments: Any) -> Callable[[Property], Property]:
     return mark
 
 
+def smoke(
+    id: str, docs: str, *, shows: tuple[str, ...] | str, since: str = "1.0", needs: tuple[str, ...] | str = ()
+) -> Callable[[Property], Property]:
+    """Say that a property is an example of what other clauses promise."""
+    shows = (shows,) if isinstance(shows, str) else shows
+    return clause(id, docs, "", severity=SMOKE, since=since, needs=needs, shows=shows)
+
+
 def untested(id: str, sentence: str, docs: str) -> None:
     """Register a clause that we know and do not check yet."""
     _add(Clause(id, sentence, UNTESTED, docs))
@@ -151,6 +162,8 @@ def selected(patterns: str | Iterable[str] = "*") -> list[Clause]:
     ids: set[str] = set()
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found = fnmatch.filter([clause.id for clause in checked()], pattern)
+        if gone := successor(pattern):
+            raise ContractError(gone)
         if not found:
             near = difflib.get_close_matches(pattern, CLAUSES, 1)
             hint = f"did you mean {near[0]!r}?" if near else "ids look like 'state_dict/keys-follow-registration-order'"
@@ -162,6 +175,13 @@ def selected(patterns: str | Iterable[str] = "*") -> list[Clause]:
 def load() -> dict[str, Clause]:
     """Import the whole suite, so that every clause is registered, and return the registry."""
     suite = importlib.import_module("conformance.suite")
-    for module in sorted(info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")):
-        importlib.import_module(module)
+    names = [info.name for info in pkgutil.walk_packages(suite.__path__, "conformance.suite.")]
+    for name in sorted(names, key=lambda name: (_family(suite, name), name)):
+        importlib.import_module(name)
     return CLAUSES
+
+
+def _family(suite: Any, module: str) -> int:
+    """The place of a module's folder among those of the suite; what lies in none of them comes last."""
+    folder = module.removeprefix("conformance.suite.").partition(".")[0]
+    return suite.FAMILIES.index(folder) if folder in suite.FAMILIES else len(suite.FAMILIES)

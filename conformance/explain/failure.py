@@ -43,7 +43,7 @@ def explain(clause: Clause, record: Record, again: str = "") -> str:
     parts = [
         f"{clause.id} ({clause.severity})",
         textwrap.fill(clause.sentence, WIDTH),
-        f'documented: {clause.docs}: "{clause.quote}"',
+        f'documented: {clause.docs}: "{clause.quote}"' if clause.quote else f"shows: {', '.join(clause.shows)}",
         f"see {clause.link}",
         "",
     ]

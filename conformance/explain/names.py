@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from conformance.adapter import chain
+from conformance.adapter.given import Given
 from conformance.adapter.port import Implementation
-from conformance.build.given import Given
 from conformance.explain.literals import literal, standard, unwritable
 from conformance.explain.own import PACKAGES, Own, needs_us
 from conformance.explain.scope import Scope, source

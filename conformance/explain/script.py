@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from conformance.adapter.finding import address
+from conformance.adapter.given import Given, otherwise
 from conformance.adapter.port import Implementation
-from conformance.build.given import Given, otherwise
 from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
 from conformance.explain import guard, layout
@@ -116,7 +116,7 @@ def ways(clause: Clause, implementation: Implementation, device: str, arguments:
 
 def property_of(clause: Clause) -> Any:
     """The bare function."""
-    return inspect.unwrap(getattr(clause.function, "replay", clause.function))  # type: ignore[arg-type]
+    return inspect.unwrap(clause.function)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -271,7 +271,6 @@ def call(
 ) -> str:
     """The text of a script that calls the property."""
     reason = " ".join(obstacle.split())
-    replay = ".replay" if hasattr(clause.function, "replay") else ""
     lines = [
         f"# This script needs module-conformance, for the property cannot be written out ({reason}).",
         heading(clause, implementation),
@@ -281,7 +280,7 @@ def call(
         "from conformance.adapter.finding import find",
         "",
         f"arguments = parse_arguments({drawn_arguments(clause, arguments)!r})",
-        f"check = load()[{clause.id!r}].function{replay}",
+        f"check = load()[{clause.id!r}].function",
         f"check(implementation=find({address(implementation)!r}), device={device!r}, **arguments)",
     ]
     return "\n".join(lines) + "\n"

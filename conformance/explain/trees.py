@@ -5,14 +5,16 @@ from __future__ import annotations
 import ast
 import contextlib
 import types
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
 from conformance import model
 from conformance.adapter.port import Implementation
-from conformance.build.given import alike
-from conformance.build.subject import Subject
-from conformance.explain.scope import Scope, assign, plain_name
+from conformance.build.execute import Subject
+from conformance.build.plan import At, Listed, Step, Titled, plan
+from conformance.build.show import Shown
+from conformance.explain.scope import Scope, assign
 from conformance.explain.values import Adapter, Code, Method, Pack, Static, Table, Tree, Unsupported, Value, call, name
 from conformance.language import blueprint as bp
 
@@ -26,38 +28,99 @@ def numbers(count, start):
 """
 
 
+#: What a step asks the implementation for by the name of a class.
+KINDS = frozenset({*bp.CONTAINERS, *bp.LAYERS})
 CPU = Static("cpu")
 
 
+class Written(Shown):
+    """The steps of a plan as statements of the script: what the adapter does its own way is written out."""
+
+    def __init__(self, script: Any, tree: Tree):
+        super().__init__()
+        self.script, self.tree, self.variables = script, tree, tree.variables
+
+    def new(self, path: str, kind: str) -> str:
+        return self.script._new(path, kind)
+
+    def emit(self, statement: ast.stmt, step: Step) -> None:
+        if step.call in ("new", "move"):
+            statement.makes = True
+        with self.script._owned(self.variables[step.owner]):
+            self.script.emit(statement)
+        if step.call == "getattr" and step.makes:
+            self.tree.reached.append(self.variables[step.makes])
+
+    def literal(self, value: Any) -> ast.expr:
+        return self.script.lift(Static(value))
+
+    def asked_for(self, call: str, arguments: tuple[Any, ...]) -> ast.expr:
+        return self.script.lift(self._asked(call, arguments))
+
+    def asked_to(self, call: str, arguments: tuple[Any, ...], step: Step) -> list[ast.stmt]:
+        if step.held and not self.script.fills:
+            return []
+        with self.script._owned(self.variables[step.owner]):
+            asked = self._asked(call, arguments)
+        return [ast.Expr(asked.node)] if isinstance(asked, Code) else []
+
+    def forget(self, step: Step) -> None:
+        self.tree.wrapped = True
+
+    def register(self, step: Step) -> None:
+        hook, at = step.arguments
+        with self.script._owned(self.variables[step.owner]):
+            handle = self.script.tree_call(self.tree, "register", [Static(hook), self._value(at)], None)
+            self.tree.handles[hook.name] = self.script.fresh("handle")
+            self.script.emit(assign(self.tree.handles[hook.name], self.script.lift(handle)))
+
+    def _asked(self, call: str, arguments: tuple[Any, ...]) -> Value:
+        script, values = self.script, [self._value(each) for each in arguments]
+        if call == "new":
+            return Code(script.call_of(script.implementation.factory))
+        if call == "member_of":
+            raise Unsupported(f"what is registered as {arguments[1]!r} is no attribute of that name")
+        if call in KINDS:
+            made = script.apply(script.adapter_attribute(call), values, {}, Scope({}, "inline"))
+            made.something = True
+            return made
+        return script.adapter_call(call, values, {}, Scope({}, "inline"))
+
+    def _value(self, argument: Any) -> Value:
+        if type(argument) is At:
+            return self.script._known(self.variables[argument.path])
+        if type(argument) is Step:
+            return self._asked(argument.call, argument.arguments)
+        if type(argument) is Listed:
+            return Pack([self._value(item) for item in argument.items], list)
+        if type(argument) is Titled:
+            table = Table({name: self._value(item) for name, item in argument.pairs})
+            return Code(call(self.literal(OrderedDict), self.script.lift(table)))
+        return Static(argument)
+
+
 class Trees:
-    """Builds blueprints as :class:`Subject` does, in the script."""
+    """What a script holds of the trees that it builds."""
 
     implementation: Implementation
 
-    def build(self: Any, blueprint: Value, device: Value = CPU, root: str | None = None) -> Tree:
-        """The statements that build the tree, into the variable ``root`` if there is one; which variable holds what."""
+    def build(self: Any, blueprint: Value, device: Value = CPU) -> Tree:
+        """The statements that build the tree, as its plan says; which variable holds what."""
         if not isinstance(blueprint, Static) or not isinstance(device, Static):
             raise Unsupported("only the script knows what to build")
         subject = types.SimpleNamespace(blueprint=blueprint.value, device=device.value)
         subject.blueprint = self.implementation.presented(self.implementation.restrict(blueprint.value))
         subject.below = Subject.below.fget(subject)
         subject.model = model.of(subject.blueprint)
-        subject.models = {module.path: module for module in subject.model.modules()}
-        tree = Tree(subject, root=root)
+        tree = Tree(subject)
         self.trees.append(tree)
-        self.used |= {root} if root else set()
+        steps = plan(subject.blueprint, self.implementation, device.value, subject.model)
+        objects = next((i for i, step in enumerate(steps) if step.call in ("mode", "register")), len(steps))
+        shown = Written(self, tree)
         self.emit(marker(tree, "log"))
-        self._module(tree, subject.blueprint, "")
+        shown.show(steps[:objects])
         self.emit(marker(tree, "table"))
-        for path, node in subject.blueprint.walk():
-            variable = tree.variables[path]
-            with self._owned(variable):
-                if not node.training and node.kind != "Given":
-                    self.emit(self._set(variable, "training", ast.Constant(False)))
-                for hook in node.hooks:
-                    handle = self.tree_call(tree, "register", [Static(hook), self._known(variable)], None)
-                    tree.handles[hook.name] = self.fresh("handle")
-                    self.emit(assign(tree.handles[hook.name], self.lift(handle)))
+        shown.show(steps[objects:])
         return tree
 
     @contextlib.contextmanager
@@ -72,9 +135,6 @@ class Trees:
     def _known(self, variable: str) -> Code:
         return Code(name(variable), stable=True, something=True)
 
-    def _set(self, variable: str, key: str, value: ast.expr) -> ast.stmt:
-        return ast.Assign([ast.Attribute(name(variable), key, ast.Store())], value, lineno=0)
-
     def _new(self: Any, path: str, kind: str) -> str:
         wanted = path.replace(".", "_")
         if not path:
@@ -86,83 +146,6 @@ class Trees:
         made = self.fresh(wanted)
         self.taken.add(made)
         return made
-
-    def _module(self: Any, tree: Tree, node: bp.Blueprint, path: str) -> Code:
-        if node.kind == "Given":
-            return self._given(tree, node, path)
-        subject, made = tree.subject, {}
-        for key, member in node.members:
-            made[key] = self._member(tree, member, model.join(path, key))
-        here = subject.models[path]
-        children = Table({key: made[key] for key, child in here.modules_.items() if child is not None})
-        scope = Scope({}, "inline")
-        built = self.adapter_call("module_for", [Static(node), children], {}, scope)
-        variable = tree.variables[path] = tree.root if tree.root and not path else self._new(path, "module")
-        self.taken.add(variable)
-        with self._owned(variable):
-            self.emit(assign(variable, self.lift(built)))
-            for key, member in node.members:
-                arguments = [self._known(variable), Static(key), Static(member), made[key], Static(here)]
-                self.helper(Subject._register_member, [tree, *arguments], {}, scope)
-            if node.kind == "Chain":
-                steps = [key for key, child in here.modules_.items() if child is not None]
-                self.emit(self._set(variable, "steps", self.lift(Static(steps))))
-        return self._known(variable)
-
-    # --- modules that somebody else made ------------------------------------------------------------------------------
-
-    def _given(self: Any, tree: Tree, node: bp.Blueprint, path: str) -> Code:
-        """A module of the factory's, as ``GivenSubject`` makes it so that it holds what the blueprint says."""
-        implementation = self.implementation
-        made = self.call_of(implementation.factory)
-        if tree.subject.device != "cpu":
-            made = self.lift(
-                self.adapter_call("move", [Code(made), Static(tree.subject.device)], {}, Scope({}, "inline"))
-            )
-        variable = tree.variables[path] = self._new(path, "module")
-        with self._owned(variable):
-            statement = assign(variable, made)
-            statement.makes = True
-            self.emit(statement)
-            self._fill(tree, implementation.new(), node, implementation.described, path)
-        return self._known(variable)
-
-    def _fill(self: Any, tree: Tree, module: Any, node: bp.Blueprint, was: bp.Blueprint, path: str) -> None:
-        """The members that the blueprint asks for; ``module`` is one that shows how those of the factory's are reached."""
-        held, scope = self._known(tree.variables[path]), Scope({}, "inline")
-        found = {key: thing for key, _, thing in self.implementation.registered(module)}
-        for key, member in node.members:
-            here, before = model.join(path, key), dict(was.members).get(key)
-            if isinstance(member, bp.Blueprint) and member.kind == "Given":
-                self._reach(tree, here, held, module, key, found[key], "module")
-                self._fill(tree, found[key], member, before, here)
-            elif isinstance(member, bp.Shared) and before == member:
-                tree.variables[here] = tree.variables[member.path]
-            elif isinstance(member, bp.Tensor) and alike(member, before):
-                kind = "parameter" if isinstance(member, bp.Parameter) else "buffer"
-                reached = self._reach(tree, here, held, module, key, found[key], kind)
-                if self.fills or member.held is None:
-                    written = self.adapter_call("write", [reached, Static(member.values())], {}, scope)
-                    if isinstance(written, Code):
-                        self.emit(ast.Expr(written.node))
-            elif before is None and hasattr(module, key):
-                raise Unsupported(f"the module has an attribute {key!r} of its own")
-            elif before is None or not isinstance(member, bp.Empty):
-                arguments = [held, Static(key), Static(member), self._member(tree, member, here)]
-                self.helper(Subject._register_member, [tree, *arguments, Static(tree.subject.models[path])], {}, scope)
-        if node.training != was.training:
-            self.emit(self._set(tree.variables[path], "training", ast.Constant(node.training)))
-
-    def _reach(self: Any, tree: Tree, path: str, held: Code, module: Any, key: str, thing: Any, kind: str) -> Code:
-        """A variable for what the module holds under that name."""
-        if getattr(module, key, None) is not thing:
-            raise Unsupported(f"what is registered as {path!r} is no attribute of that name")
-        made: ast.expr = ast.Attribute(held.node, key, ast.Load())
-        if not plain_name(key):
-            made = call("getattr", held.node, ast.Constant(key))
-        reached = self._kept(tree, path, kind, made)
-        tree.reached.append(tree.variables[path])
-        return reached
 
     def example(self: Any, device: Value) -> Value:
         """The arguments with which somebody calls the module."""
@@ -179,32 +162,6 @@ class Trees:
             self.adapter_call("move", [item, device], {}, Scope({}, "inline")) if implementation.is_tensor(each) else item
             for item, each in zip(items, given)
         ])  # fmt: skip
-
-    def _member(self: Any, tree: Tree, member: Any, path: str) -> Value:
-        if isinstance(member, bp.Blueprint):
-            return self._module(tree, member, path)
-        if isinstance(member, bp.Shared):
-            tree.variables[path] = tree.variables[member.path]
-            return self._known(tree.variables[path])
-        if isinstance(member, bp.Empty):
-            return Static(None)
-        if isinstance(member, bp.Attribute) and not isinstance(member.value, bp.Tensor):
-            return self._kept(tree, path, "value", self.lift(Static(member.value)))
-        scope = Scope({}, "inline")
-        if isinstance(member, bp.Attribute):
-            built, kind = self.adapter_call("make", [Static(member.value)], {}, scope), "tensor"
-        else:
-            built, kind = self.adapter_call("make", [Static(member), Static(tree.subject.device)], {}, scope), "buffer"
-        if isinstance(member, bp.Parameter):
-            built, kind = self.adapter_call("parameter", [built, Static(member.differentiable)], {}, scope), "parameter"
-        return self._kept(tree, path, kind, self.lift(built))
-
-    def _kept(self: Any, tree: Tree, path: str, kind: str, value: ast.expr) -> Code:
-        """A variable for a tensor or value of the tree."""
-        made = tree.variables[path] = self._new(path, kind)
-        with self._owned(made):
-            self.emit(assign(made, value))
-        return self._known(made)
 
     def plain_tensor(self: Any, arguments: list[Value], keywords: dict[str, Value]) -> Value | None:
         """A tensor as the adapter says it is written, where it says so (see ``Implementation.tensor_code``)."""
@@ -353,8 +310,11 @@ def filled(statement: ast.stmt, needed: set[str]) -> list[ast.stmt]:
     for path, variable in tree.variables.items():
         if variable in needed:
             first.setdefault(variable, path)
-    keys = [call("id", name(variable)) for variable in first]
-    return [assign(tree.table, ast.Dict(keys, [ast.Constant(path) for path in first.values()]))]
+    pairs = list(first.items())
+    if tree.wrapped:
+        pairs.reverse()  # two of these variables may be one object, which goes by its first name
+    keys = [call("id", name(variable)) for variable, _ in pairs]
+    return [assign(tree.table, ast.Dict(keys, [ast.Constant(path) for _, path in pairs]))]
 
 
 def _flat(values: Any) -> Any:

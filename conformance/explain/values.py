@@ -101,22 +101,23 @@ class Tree:
     """A built tree: which variable of the script holds which of its objects.
 
     Attributes:
-        root: the variable that the module itself shall have.
         variables: by the path at which the object was registered.
         handles: variables of the handles of its hooks, by hook name.
         table, function: the script's table of "which object is which", and its function that looks it up.
         log: the script's list of what the hooks wrote.
-        reached: variables of what a factory's module holds: all are needed where it is asked which is which.
+        reached: variables of what a factory's module, or a wrapper, holds: all are needed where it is asked which is
+            which.
+        wrapped: whether the objects are those that a wrapper holds.
     """
 
     subject: Any
-    root: str | None = None
     variables: dict[str, str] = field(default_factory=dict)
     handles: dict[str, str] = field(default_factory=dict)
     table: str = ""
     function: str = ""
     log: str = ""
     reached: list[str] = field(default_factory=list)
+    wrapped: bool = False
 
 
 Value = Any  # one of the above

@@ -14,8 +14,8 @@ from packaging.specifiers import SpecifierSet
 
 from conformance import contract
 from conformance.adapter.finding import find
+from conformance.adapter.given import Factory, given, name_of
 from conformance.adapter.port import Implementation
-from conformance.build.given import Factory, given, name_of
 from conformance.contract import Clause, ContractError, selected
 from conformance.explain import failure
 from conformance.front.settle import settle
@@ -169,6 +169,8 @@ def _checks(
     base = find(implementation) if isinstance(implementation, str) else implementation
     chosen = selected(clauses)
     for id in case.known:
+        if gone := contract.successor(id):
+            raise ContractError(f"{case.name or name_of(case.factory)}: known names a clause that is gone: {gone}")
         if id not in contract.CLAUSES:
             raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
     subject = given(base, case.factory, case.example, case.name)

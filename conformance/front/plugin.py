@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import sys
@@ -22,7 +23,7 @@ from conformance.explain import failure
 from conformance.front.settle import settle
 from conformance.report import Run, write
 from conformance.run import deviations, profiles
-from conformance.run.judge import Case, judge
+from conformance.run.judge import Case, NoAssertions, judge, require_assertions
 from conformance.run.record import FAILED, Outcome, Record
 
 #: A record travels as user properties of these names.
@@ -68,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Find the implementation, load the clauses and the deviation file; bad input ends the run with one sentence."""
     profile = config.getoption("--profile")
     try:
+        require_assertions()
         profiles.use(profile)
         devices = deviations.devices(config.getoption("--device"))
         implementation = find(_name(config))
@@ -79,7 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
             deviations.of(implementation, clauses) if own is None else deviations.read(Path(own), clauses)
         )
         run = config.stash[RUN] = Run.of(implementation, profile, _seed(config), devices, clauses)
-    except (AdapterError, contract.ContractError, deviations.DeviationError, ValueError) as error:
+    except (AdapterError, contract.ContractError, deviations.DeviationError, NoAssertions, ValueError) as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[SUBJECT] = implementation
     if (report := config.getoption("--report")) is not None:
@@ -146,11 +148,20 @@ def _clause(item: pytest.Item) -> Clause | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the clauses that ``--clause`` does not name."""
+    """Ask in the order of the suite, and leave out the clauses that ``--clause`` does not name."""
+    places = {id: place for place, id in enumerate(contract.CLAUSES)}
+    items.sort(key=lambda item: places[clause.id] if (clause := _clause(item)) else -1)
     if chosen := config.stash[CHOSEN]:
         left_out = [item for item in items if (clause := _clause(item)) is not None and clause.id not in chosen]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is loaded by now stays: the garbage collector need not walk a whole framework again and again, nor so often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.hookimpl(tryfirst=True)

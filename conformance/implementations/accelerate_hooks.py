@@ -21,7 +21,7 @@ class Dispatched(Wrapping, OnTorch):
     def narrowed(self, clause: str, name: str, value: Any) -> Any:
         """Where a tensor without elements has two names, dispatch_model puts it in the place of every other such tensor:
         one clause is left to say so, and the others would see nothing else."""
-        if clause == "traversal/shared-parameter-once-under-its-first-name":
+        if clause == "traversal/named_parameters-own-then-children":
             return value
         if name == "shape":
             return tuple(extent or 1 for extent in value)

@@ -14,7 +14,7 @@ from mindtorch.nn.modules import module as _module
 
 from conformance.adapter import chain
 from conformance.adapter.port import Implementation
-from conformance.build.subject import Subject
+from conformance.build.execute import Subject
 from conformance.language import blueprint as bp
 from conformance.model import Reading
 

@@ -14,10 +14,14 @@ Two names for one object are written with :class:`Shared`, which gives the path 
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
+
+from conformance.language.depth import unbounded
 
 #: Every dtype a blueprint may ask for. Values are chosen so that each is exact in all floating-point dtypes.
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "bool", "complex64")
@@ -243,7 +247,7 @@ def layer_members(kind: str, arguments: tuple[Any, ...], fill: int) -> tuple[tup
     return tuple(members)
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Blueprint(_Printed):
     """A module: its kind, what is registered on it in order, and its state.
 
@@ -272,10 +276,12 @@ class Blueprint(_Printed):
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, Blueprint]]:
         """Every (path, module) of the tree, depth first, each module once at the path where it was first registered."""
-        yield prefix, self
-        for name, member in self.members:
-            if isinstance(member, Blueprint):
-                yield from member.walk(f"{prefix}.{name}" if prefix else name)
+        waiting: list[tuple[str, Blueprint]] = [(prefix, self)]
+        while waiting:
+            path, node = waiting.pop()
+            yield path, node
+            below = f"{path}." if path else ""
+            waiting += [(below + name, child) for name, child in reversed(node.children)]
 
     def nodes(self) -> Iterator[Blueprint]:
         """Every module of the tree, this one first."""
@@ -284,7 +290,10 @@ class Blueprint(_Printed):
     @property
     def depth(self) -> int:
         """The number of levels below this module; 0 for a module without children."""
-        return max((1 + child.depth for _, child in self.children), default=0)
+        level, levels = [self], 0
+        while level := [child for node in level for _, child in node.children]:
+            levels += 1
+        return levels
 
     def replace(self, **changes: Any) -> Blueprint:
         """A copy with these fields changed."""
@@ -293,12 +302,7 @@ class Blueprint(_Printed):
 
     def map(self, change: Any) -> Blueprint:
         """A copy in which every member, bottom up, is what ``change(member)`` returns (None drops the member)."""
-        members = []
-        for name, member in self.members:
-            member = change(member.map(change) if isinstance(member, Blueprint) else member)
-            if member is not None:
-                members.append((name, member))
-        return self.replace(members=tuple(members))
+        return _mapped(self, change)
 
     def at(self, path: str) -> Member:
         """The member registered at that dotted path; the blueprint itself for ''."""
@@ -311,33 +315,82 @@ class Blueprint(_Printed):
         return here
 
     def to_source(self, variable: str = "module") -> str:
-        """Plain PyTorch code that builds this tree into the named variable."""
-        from conformance.explain.source import to_source
+        """Plain PyTorch code that builds this tree into the named variable; ``conformance.adapter.source`` has it now."""
+        sentence = "Blueprint.to_source(variable) is conformance.adapter.source.to_source(blueprint, variable) now"
+        warnings.warn(f"{sentence}; the method goes in 0.4", DeprecationWarning, stacklevel=2)
+        return importlib.import_module("conformance.adapter.source").to_source(self, variable)
 
-        return to_source(self, variable)
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Blueprint):
+            return NotImplemented
+        pairs = [(self, other)]
+        while pairs:
+            one, another = pairs.pop()
+            if one is another:
+                continue
+            if one._hash and another._hash and one._hash != another._hash:
+                return False
+            if one._own != another._own:
+                return False
+            for (_, member), (_, counterpart) in zip(one.members, another.members):
+                if isinstance(member, Blueprint) and isinstance(counterpart, Blueprint):
+                    pairs.append((member, counterpart))
+                elif member != counterpart:
+                    return False
+        return True
 
     def __hash__(self) -> int:
         if not self._hash:
-            object.__setattr__(
-                self, "_hash", hash((self.kind, self.members, self.training, self.hooks, self.arguments))
-            )
+            for node in reversed([*self.nodes()]):  # the hash of a child is there when its parent asks for it
+                made = node._hash or hash((node._own, tuple(member for _, member in node.members)))
+                object.__setattr__(node, "_hash", made)
         return self._hash
 
+    @property
+    def _own(self) -> tuple[Any, ...]:
+        """All that is the module's own, what its members are left out."""
+        names = tuple(name for name, _ in self.members)
+        return self.kind, names, self.training, self.hooks, self.arguments, self.fill
+
+    def __deepcopy__(self, memo: Any) -> Blueprint:
+        return self
+
     def __repr__(self) -> str:
-        if self.kind in _LAYERS:
-            derived = dict(layer_members(self.kind, self.arguments, self.fill))
-            changed = {name: member for name, member in self.members if derived.get(name) != member}
-            head = [*map(repr, self.arguments), *([f"fill={self.fill}"] if self.fill else [])]
-            head += [f"members={changed!r}"] if changed else []
-        elif self._numbered:
-            head = [f"[{', '.join(repr(member) for _, member in self.members)}]"] if self.members else []
-        else:
-            head = [f"{dict(self.members)!r}"] if self.members else []
-        return f"{self.kind}({', '.join([*head, *_given(self, training=True, hooks=())])})"
+        return _written(self)
 
     @property
     def _numbered(self) -> bool:
         return self.kind in INDEXED and all(name == str(i) for i, (name, _) in enumerate(self.members))
+
+
+@unbounded
+def _mapped(node: Blueprint, change: Any) -> Any:
+    members = []
+    for name, member in node.members:
+        member = change((yield _mapped.recur(member, change)) if isinstance(member, Blueprint) else member)
+        if member is not None:
+            members.append((name, member))
+    return node.replace(members=tuple(members))
+
+
+@unbounded
+def _written(node: Blueprint) -> Any:
+    members = node.members
+    if node.kind in _LAYERS:
+        derived = dict(layer_members(node.kind, node.arguments, node.fill))
+        members = tuple((name, member) for name, member in members if derived.get(name) != member)
+    texts = []
+    for name, member in members:
+        text = (yield _written.recur(member)) if isinstance(member, Blueprint) else repr(member)
+        texts.append(text if node._numbered else f"{name!r}: {text}")
+    if node.kind in _LAYERS:
+        head = [*map(repr, node.arguments), *([f"fill={node.fill}"] if node.fill else [])]
+        head += [f"members={{{', '.join(texts)}}}"] if texts else []
+    elif texts:
+        head = [f"[{', '.join(texts)}]" if node._numbered else f"{{{', '.join(texts)}}}"]
+    else:
+        head = []
+    return f"{node.kind}({', '.join([*head, *_given(node, training=True, hooks=())])})"
 
 
 Member = Blueprint | Parameter | Buffer | Empty | Shared | Attribute

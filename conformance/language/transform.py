@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.language import blueprint as bp
+from conformance.language.depth import unbounded
 
 FLOATING = ("float32", "float64", "float16", "bfloat16")
 
@@ -78,11 +79,12 @@ def respelled(blueprint: bp.Blueprint, names: Mapping[str, str]) -> bp.Blueprint
         paths = [".".join(parts[: i + 1]) for i in range(len(parts))]
         return ".".join(names.get(part, part) if here in modules else part for part, here in zip(parts, paths))
 
-    def change(node: bp.Blueprint) -> bp.Blueprint:
+    @unbounded
+    def change(node: bp.Blueprint) -> Any:
         members: list[tuple[str, bp.Member]] = []
         for name, member in node.members:
             if isinstance(member, bp.Blueprint):
-                members.append((names.get(name, name), change(member)))
+                members.append((names.get(name, name), (yield change.recur(member))))
             elif isinstance(member, bp.Shared):
                 again = bp.Shared(spell(member.path), member.persistent)
                 members.append((names.get(name, name) if member.path in modules else name, again))
@@ -110,3 +112,8 @@ def chained(blueprint: bp.Blueprint, refuses: Callable[[str, list[str]], bool]) 
         return member.replace(kind="Chain") if refuses(member.kind, kinds) else member
 
     return change(blueprint.map(change))
+
+
+def held_paths(blueprint: bp.Blueprint) -> set[str]:
+    """Where the blueprint registers something."""
+    return {f"{path}.{name}" if path else name for path, node in blueprint.walk() for name, _ in node.members}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from conformance.language import blueprint as bp
+from conformance.language.depth import unbounded
 
 Named = list[tuple[str, str]]
 
@@ -60,24 +61,31 @@ class ModuleModel:
     attributes: dict[str, Any] = field(default_factory=dict)
     hooks: tuple[bp.Hook, ...] = ()
 
+    @property
+    def children_(self) -> list[tuple[str, ModuleModel]]:
+        """The registered modules, by name, without names that are only reserved."""
+        return [(name, child) for name, child in self.modules_.items() if child is not None]
+
     # --- traversal -----------------------------------------------------------------------------------------------
 
     def walk(self, prefix: str = "") -> Iterator[tuple[str, ModuleModel]]:
         """Every (name, module) path from here, depth first in registration order, a shared module once per path."""
-        yield prefix, self
-        for name, child in self.modules_.items():
-            if child is not None:
-                yield from child.walk(join(prefix, name))
+        waiting = [(prefix, self)]
+        while waiting:
+            path, module = waiting.pop()
+            yield path, module
+            waiting += [(join(path, name), child) for name, child in reversed(module.children_)]
 
     def visits(self, prefix: str = "", seen: set[ModuleModel] | None = None) -> Iterator[tuple[str, ModuleModel]]:
         """As ``walk``, each module once, under its first path."""
         seen = set() if seen is None else seen
-        if self not in seen:
-            seen.add(self)
-            yield prefix, self
-            for name, child in self.modules_.items():
-                if child is not None:
-                    yield from child.visits(join(prefix, name), seen)
+        waiting = [(prefix, self)]
+        while waiting:
+            path, module = waiting.pop()
+            if module not in seen:
+                seen.add(module)
+                yield path, module
+                waiting += [(join(path, name), child) for name, child in reversed(module.children_)]
 
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Named:
         """(name, path) of this module and all below it."""
@@ -122,24 +130,26 @@ class ModuleModel:
     def apply_order(self) -> list[str]:
         """Paths of the modules in the order in which ``apply`` visits them: children before the module itself."""
         order: list[str] = []
-        for _, path in self.named_children():
-            child = next(c for c in self.modules_.values() if c is not None and c.path == path)
-            order += child.apply_order()
-        return [*order, self.path]
+        waiting = [self]
+        while waiting:  # the module itself and then its children, the last one first: just the other way round
+            module = waiting.pop()
+            order.append(module.path)
+            waiting += {child.path: child for _, child in module.children_}.values()
+        return order[::-1]
 
     # --- state ---------------------------------------------------------------------------------------------------
 
     def state_dict(self, prefix: str = "") -> Named:
         """(key, path) of every parameter and persistent buffer; own ones first, then each child's."""
-        entries = [(prefix + name, tensor.path) for name, tensor in self.parameters_.items() if tensor is not None]
-        entries += [
-            (prefix + name, tensor.path)
-            for name, tensor in self.buffers_.items()
-            if tensor is not None and name not in self.transient
-        ]
-        for name, child in self.modules_.items():
-            if child is not None:
-                entries += child.state_dict(f"{prefix}{name}.")
+        entries: Named = []
+        waiting = [(prefix, self)]
+        while waiting:
+            start, module = waiting.pop()
+            lasting = {name: each for name, each in module.buffers_.items() if name not in module.transient}
+            for name, tensor in (*module.parameters_.items(), *lasting.items()):
+                if tensor is not None:
+                    entries.append((start + name, tensor.path))
+            waiting += [(f"{start}{name}.", child) for name, child in reversed(module.children_)]
         return entries
 
     def state(self) -> dict[str, TensorModel]:
@@ -162,11 +172,11 @@ def of(blueprint: bp.Blueprint) -> ModuleModel:
     Raises:
         BlueprintError: a Shared that points to nothing registered before it, or to itself from inside.
     """
-    objects: dict[str, Any] = {}
-    return _module(blueprint, "", objects)
+    return _module(blueprint, "", {})
 
 
-def _module(node: bp.Blueprint, path: str, objects: dict[str, Any]) -> ModuleModel:
+@unbounded
+def _module(node: bp.Blueprint, path: str, objects: dict[str, Any]) -> Any:
     module = ModuleModel(path, node.kind, node.arguments, node.training, hooks=node.hooks)
     for name, member in node.members:
         here = join(path, name)
@@ -178,7 +188,7 @@ def _module(node: bp.Blueprint, path: str, objects: dict[str, Any]) -> ModuleMod
                 raise bp.BlueprintError(f"{here!r} shares {member.path!r}, which is not registered before it")
             made = objects[member.path]
         elif isinstance(member, bp.Blueprint):
-            made = _module(member, here, objects)
+            made = yield _module.recur(member, here, objects)
         elif isinstance(member, bp.Parameter):
             made = TensorModel(here, "parameter", member.shape, member.dtype, member.flat, member.differentiable)
         elif isinstance(member, bp.Buffer):

@@ -19,10 +19,11 @@ from packaging.version import Version
 from conformance.adapter.absence import Absent
 from conformance.adapter.finding import find
 from conformance.adapter.port import Implementation
-from conformance.contract import Clause, Severity, drawn
+from conformance.contract import Clause, Severity
 from conformance.language.blueprint import NameTaken
 from conformance.run import process
 from conformance.run.deviations import KILLS, MENDED, Deviation
+from conformance.run.likeness import likeness
 from conformance.run.reason import reason
 from conformance.run.record import DEVIATION, DIFFERS, FAILED, NOT_RUN, PASSED, SKIPPED, Outcome, Record
 
@@ -61,11 +62,15 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
     Args:
         case: what is asked of whom.
         settings: of Hypothesis; those in force by default.
-        deviations: the recorded departures from this clause.
+        deviations: the recorded departures from this clause. One excuses the failure that its witness shows, and
+            failures like it, and no other.
+
+    Raises:
+        NoAssertions: Python was started with -O.
     """
+    require_assertions()
     started = time.perf_counter()
     seen: dict[str, Any] = {}
-    drawn.clear()
 
     def verdict(outcome: Outcome, why: str = "", error: BaseException | None = None, link: str = "") -> Verdict:
         seconds = round(time.perf_counter() - started, 3)
@@ -75,12 +80,22 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
         return verdict(*found)
     entries = [entry for entry in deviations if entry.applies(case.implementation.version, case.device)]
     try:
-        for entry in entries:
-            if entry.witness is not None and (departure := _shown(entry, case)):
-                seen.update(entry.witness)
-                return verdict(DEVIATION, entry.reason, departure.error, entry.link)
-        with _in_force(settings):
-            case.clause.test(case.implementation.draws, seen)(implementation=case.implementation, device=case.device)
+        known = [
+            (entry, departure) for entry in entries if entry.witness is not None for departure in _shown(entry, case)
+        ]
+        # What ends the process cannot be asked on, and what draws nothing was asked by the witness.
+        if not known or (case.clause.strategies and all(departure.error for _, departure in known)):
+            function = case.clause.function
+            alike = {likeness(departure.error, function) for _, departure in known if departure.error}
+            with _in_force(settings):
+                ask = case.clause.test(
+                    case.implementation.draws, seen, lambda error: likeness(error, function) in alike
+                )
+                ask(implementation=case.implementation, device=case.device)
+        for entry, departure in known[:1]:
+            seen.clear()
+            seen.update(entry.witness or {})
+            return verdict(DEVIATION, entry.reason, departure.error, entry.link)
     except StaleDeviation as stale:
         return verdict(FAILED, str(stale))
     except Absent as absent:
@@ -92,7 +107,6 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
     except (
         BaseException
     ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
-        seen = seen or dict(drawn)
         if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
             return verdict(DIFFERS, UNDOCUMENTED, error)
         for entry in entries:
@@ -103,6 +117,22 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
         if entry.witness is None and not entry.inherited:
             return verdict(FAILED, f"{MENDED}: remove {case.clause.id!r} from what the case is known for")
     return verdict(PASSED)
+
+
+class NoAssertions(Exception):
+    """Python was started so that no property can fail."""
+
+
+def require_assertions() -> None:
+    """Refuse a Python for which ``assert`` does nothing.
+
+    Raises:
+        NoAssertions: it was started with -O.
+    """
+    if not __debug__:
+        raise NoAssertions(
+            "every property rests on assertions, which -O and PYTHONOPTIMIZE remove: run Python without them"
+        )
 
 
 # --- whether it can be asked --------------------------------------------------------------------------------------
@@ -148,8 +178,8 @@ class Departure:
     error: BaseException | None
 
 
-def _shown(entry: Deviation, case: Case) -> Departure | None:
-    """The departure that the entry's witness shows; None where another implementation's entry shows nothing here.
+def _shown(entry: Deviation, case: Case) -> list[Departure]:
+    """The departure that the entry's witness shows; none where another implementation's entry shows nothing here.
 
     Raises:
         StaleDeviation: the implementation keeps the clause on the witness, or the reference does not.
@@ -157,7 +187,7 @@ def _shown(entry: Deviation, case: Case) -> Departure | None:
     departure = _killing(entry, case) if entry.harm == KILLS else _departs(entry, case)
     if departure is None:
         if entry.inherited:
-            return None
+            return []
         raise StaleDeviation(
             f"{MENDED}: remove the entry [{entry.clause}] from the deviation file, or mend its witness"
         )
@@ -168,7 +198,7 @@ def _shown(entry: Deviation, case: Case) -> Departure | None:
                 f"the witness of [{entry.clause}] shows nothing: the reference implementation fails on it too; "
                 "mend the witness in the deviation file"
             )
-    return departure
+    return [departure]
 
 
 def _killing(entry: Deviation, case: Case) -> Departure | None:

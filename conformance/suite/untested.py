@@ -9,6 +9,16 @@ PARAMETRIZE = f"{UTILS}.parametrize"
 LAZY = "torch.nn.modules.lazy.LazyModuleMixin"
 
 for id, sentence, docs in (
+    ("registration/non-leaf-parameter-is-refused",
+     "Registering a Parameter that was computed from other tensors raises ValueError.", f"source:{MODULE}.register_parameter"),
+    ("registration/parameter-of-a-custom-tensor-class",
+     "Parameter(data) of a custom class of tensors is a Parameter that keeps that class.",
+     "source:torch.nn.parameter.Parameter.__new__"),
+    ("construction/device-as-context-manager", "Inside `with torch.device(d):` layers are made on the device d.",
+     "https://docs.pytorch.org/docs/stable/tensor_attributes.html"),
+    ("handles/hook-on-an-unpickled-module",
+     "A hook registered on a module that was pickled with hooks in another process fires after them and displaces none.",
+     f"{MODULE}.register_forward_hook"),
     ("conversion/type-casts-all", "type(dtype) casts all parameters and buffers, integer ones too.", f"{MODULE}.type"),
     ("conversion/memory_format-of-4d-tensors", "to(memory_format=...) converts 4-D tensors only.", f"{MODULE}.to"),
     ("conversion/share_memory-moves-all", "share_memory() moves all into shared memory.", f"{MODULE}.share_memory"),

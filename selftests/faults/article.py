@@ -20,7 +20,7 @@ def plain_tensors_become_buffers(patch):
     patch.setattr(Module, "__setattr__", wrong)
 
 
-@fault("article/layers-in-a-plain-list-are-lost", "article/optimizer-refuses-an-empty-list")
+@fault("article/layers-in-a-plain-list-are-lost", "registration/optimizer-says-empty-parameter-list")
 def layers_in_a_plain_list_are_registered(patch):
     def wrong(self, name, value):
         if isinstance(value, list) and value and isinstance(value[0], Module):
@@ -78,7 +78,7 @@ def running_statistics_are_plain_attributes(patch):
 
 
 @fault("article/call-runs-forward-and-its-hooks", "article/hooks-can-change-the-output")
-def forward_hooks_run_before_forward(patch):
+def forward_hooks_see_no_output(patch):
     def wrong(self, call):
         self._run_forward_hooks(call)
         call.output = self.forward(*call.args, **call.kwargs)

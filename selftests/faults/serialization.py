@@ -62,7 +62,7 @@ def half_tensors_load_as_single(patch):
     patch_loads(patch, lambda thing: {key: wide(tensor) for key, tensor in thing.items()})
 
 
-@fault("serialization/python-objects-with-tensors", "checkpoints/epoch-and-loss-beside-the-state")
+@fault("serialization/python-objects-with-tensors")
 def tuples_load_as_lists(patch):
     def lists(thing):
         if isinstance(thing, dict):

@@ -74,7 +74,7 @@ def the_prefix_is_joined_without_a_dot(patch):
     patch.setattr(Module, "_named_members", wrong)
 
 
-@fault("traversal/shared-parameter-once-under-its-first-name", "traversal/named_parameters-own-then-children")
+@fault("traversal/named_parameters-own-then-children")
 def a_shared_parameter_keeps_its_last_name(patch):
     def wrong(self, prefix="", recurse=True, remove_duplicate=True):
         last = {id(p): (name, p) for name, p in named_parameters(self, prefix, recurse, False)}

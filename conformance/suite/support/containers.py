@@ -11,7 +11,7 @@ from conformance.language import blueprint as bp
 from conformance.model import Reading
 
 if TYPE_CHECKING:
-    from conformance.build.subject import Subject
+    from conformance.build.execute import Subject
 
 #: The modules that containers hold. Some have children or state of their own.
 MODULES = bp.Module(
@@ -56,6 +56,11 @@ class Index:
 def pick(subject: Subject, letters: Iterable[str]) -> list[Any]:
     """The things that the letters stand for."""
     return [subject[letter] for letter in letters]
+
+
+def pairs(subject: Subject, letters: dict[str, str]) -> list[tuple[str, Any]]:
+    """The things that the letters stand for, by key."""
+    return [(key, subject[letter]) for key, letter in letters.items()]
 
 
 def held(subject: Subject, container: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from conformance.model import Named
 
 if TYPE_CHECKING:
     from conformance.adapter.port import Implementation
-    from conformance.build.subject import Subject
+    from conformance.build.execute import Subject
 
 KINDS = ("parameter", "buffer", "module")
 
