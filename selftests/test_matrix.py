@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
-from conformance import contract
-from conformance.adapter import finding
-from selftests import faults, matrix
-from selftests.faults import Fault
 from selftests.matrix import Matrix
 
 AGAIN = "run python -m selftests.matrix"

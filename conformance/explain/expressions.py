@@ -165,9 +165,13 @@ class Expressions:
             try:
                 return literal(value.value, self.resolve)
             except Unsupported:
-                if value.origin is None or isinstance(value.origin[0], ast.Name):
+                if value.origin is None or isinstance(value.origin[0], ast.Name) or value.lifting:
                     raise
-                return self.residual(*value.origin).node
+                value.lifting = True  # x = f(x)
+                try:
+                    return self.residual(*value.origin).node
+                finally:
+                    value.lifting = False
         if isinstance(value, Pack):
             display = ast.List if value.kind is list else ast.Tuple
             return display([self.lift(item) for item in value.items], ast.Load())

@@ -751,9 +751,13 @@ class Statements:
             if self.quoting:
                 if first.optional_vars is not None:
                     item.optional_vars = self.written_target(first.optional_vars, scope)
-                with self.into([]) as written:
-                    inside()
-                self.emit(ast.With([item], written or [ast.Pass()], lineno=0))
+                made = ast.With([item], [], lineno=0)
+                try:
+                    with self.inside(scope, made.body):
+                        inside()
+                finally:
+                    made.body = made.body or [ast.Pass()]
+                    self.emit(made)
             else:
                 self.entered(item, first.optional_vars, scope, inside)
 

@@ -26,6 +26,7 @@ class Static:
 
     value: Any
     origin: tuple[ast.expr, Any] | None = field(default=None, repr=False, compare=False)
+    lifting: bool = field(default=False, repr=False, compare=False)
 
 
 @dataclass
