@@ -82,7 +82,7 @@ def find(name: str) -> Lens:
     if not isinstance(found, (Implementation, Lens)):
         raise AdapterError(
             f"implementation {name!r} is a {type(found).__name__}: expected an instance of "
-            "conformance.implementation.Implementation"
+            "conformance.adapter.Implementation"
         )
     found = seen(found)
     _check(name, found)
