@@ -18,12 +18,10 @@ from conformance.suite.support import steps
 from conformance.suite.support.life import ROOM, begin
 from selftests import faults
 from selftests.faults import lives as wrong_lives
-from strategies import lives as drawn
-from strategies.lives import lives
+from strategies.lives import STEPS, lives
 
 QUIET = {"database": None, "deadline": None, "suppress_health_check": list(HealthCheck)}
 CLAUSE = contract.load()[wrong_lives.LIFE]
-STEPS = sorted(drawn._STEPS)
 
 
 @lru_cache
@@ -79,7 +77,7 @@ def test_each_step_that_is_drawn_can_be_taken_and_has_a_fault():
     assert set(wrong_lives.BY_STEP.values()) <= {fault.name for fault in faults.FAULTS}
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", sorted(STEPS))
 def test_each_kind_of_step_is_drawn_and_takes_effect(name):
     taken, effective, _ = effects()
     assert taken[name] >= 100

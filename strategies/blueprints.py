@@ -350,20 +350,6 @@ def blueprints(
     return strategy
 
 
-def never_draws(strategy: st.SearchStrategy[bp.Blueprint], blueprint: bp.Blueprint) -> str | None:
-    """Why that strategy of ``blueprints()`` never draws such a tree, or None: where a clause speaks of trees without
-    sharing, or of some dtypes, it says nothing of a tree that somebody else made with them."""
-    shared, dtypes = getattr(strategy, "promises", (True, frozenset(bp.DTYPES)))
-    members = [member for node in blueprint.nodes() for _, member in node.members]
-    if not shared and any(isinstance(member, bp.Shared) for member in members):
-        return "speaks of modules in which nothing has two names"
-    # Every tree may hold the int64 buffer of a BatchNorm.
-    found = {m.dtype for m in members if isinstance(m, bp.Tensor) and not (type(m) is bp.Buffer and m.dtype == "int64")}
-    if dtypes != set(bp.DTYPES) and not found <= dtypes:
-        return f"speaks of modules without tensors of dtype {', '.join(sorted(found - dtypes))}"
-    return None
-
-
 def callables(
     *, hooks: bool = False, max_depth: int = 4, max_nodes: int = 12, min_size: int = 6, max_size: int = 32
 ) -> st.SearchStrategy[bp.Blueprint]:

@@ -38,6 +38,7 @@ def clause(
     until: str | None = None,
     needs: tuple[str, ...] | str = (),
     shows: tuple[str, ...] = (),
+    about: tuple[str, ...] | str = (),
 ) -> Callable[[Property], Property]:
     """Say which clause a property checks; the property's docstring is the clause's sentence.
 
@@ -64,6 +65,7 @@ def clause(
             strategies,
             tuple(getattr(function, "examples", ())),
             shows,
+            (about,) if isinstance(about, str) else about,
         )
         _add(made)
         test = made.test()

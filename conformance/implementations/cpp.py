@@ -294,11 +294,13 @@ class Cpp(Torch):
             return getattr(_cpp, name)
         return Implementation.__getattr__(self, name)
 
-    def set_attribute(self, module: Any, name: str, value: Any) -> None:
-        object.__setattr__(module, name, value)
-
-    def place_member(self, module: Any, name: str, tensor: Any) -> None:
-        module._place(name, tensor)
+    def place(self, module: Any, name: str, value: Any, kind: str) -> None:
+        if kind == "attribute":
+            object.__setattr__(module, name, value)
+        elif kind == "member":
+            module._place(name, value)
+        else:
+            super().place(module, name, value, kind)
 
 
 implementation = Cpp()

@@ -140,7 +140,7 @@ class Life:
 
     def fill(self, container: ModuleModel, name: str) -> None:
         """Put something new at the end of a list, or under that name into a dict unless the name is taken."""
-        if container.kind not in bp.INDEXED and not free(container, name):
+        if self.lacks(f"{container.kind}.append") if container.kind in bp.INDEXED else not free(container, name):
             return
         thing = self.make(bp.Parameter((2,)) if container.kind in PARAMETERS else bp.Identity())
         if container.kind in bp.INDEXED:

@@ -13,6 +13,7 @@ from strategies import blueprints, prefixes
     "parameter names. recurse (bool): if True, then yields parameters of this module and all submodules. Otherwise, yields "
     "only parameters that are direct members of this module. remove_duplicate (bool, optional): whether to remove the "
     "duplicated parameters in the result. Defaults to True.",
+    about="drawn.empty",
 )
 @for_any_module(blueprint=blueprints())
 def test_named_parameters_yields_own_parameters_then_those_of_each_child(implementation, device, blueprint):
