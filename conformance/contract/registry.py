@@ -8,7 +8,7 @@ import functools
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.contract.clause import REQUIRED, SMOKE, UNTESTED, Clause, ContractError, Severity
@@ -21,6 +21,9 @@ Property = TypeVar("Property", bound=Callable[..., Any])
 
 #: Every clause by id, in the order in which the suite states them.
 CLAUSES: dict[str, Clause] = {}
+
+#: What a property needs that makes modules of its own, and so any that does not say that it is ``for_any_module``.
+CONSTRUCTION = ("construction",)
 
 _ID = re.compile(r"[a-z_]+(?:-[a-z_]+)*/[a-z0-9_]+(?:-[a-z0-9_]+)+")
 
@@ -57,7 +60,7 @@ def clause(
             " ".join(quote.split()),
             since,
             until,
-            (*_implied(strategies, needs), *((needs,) if isinstance(needs, str) else needs)),
+            (*getattr(function, "needs", CONSTRUCTION), *((needs,) if isinstance(needs, str) else needs)),
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
@@ -70,19 +73,6 @@ def clause(
         return test  # type: ignore[return-value]
 
     return register
-
-
-def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple[str, ...]:
-    """What follows from the arguments that a property draws.
-
-    One that draws a ``blueprint`` speaks of whatever module stands for it, so also of a wrapper's or of somebody's own;
-    any other makes modules itself. One that draws ``rows`` for the module to be called with compares the output with
-    the model's, unless it needs no more than an example of an input.
-    """
-    if "blueprint" not in strategies:
-        return ("construction",)
-    rows = any(name == "rows" or name.endswith("_rows") for name in strategies)
-    return ("computation",) if rows and "example" not in needs else ()
 
 
 def _skipping(function: Property) -> Property:
@@ -109,6 +99,19 @@ def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:
     def mark(function: Property) -> Property:
         function.strategies = strategies  # type: ignore[attr-defined]
         return function
+
+    return mark
+
+
+def for_any_module(
+    *, blueprint: SearchStrategy[Any], **strategies: SearchStrategy[Any]
+) -> Callable[[Property], Property]:
+    """As ``given``, for a property of whatever module stands for the blueprint, also of a wrapper's or of somebody's own:
+    it makes no module but that one, and does not need "construction"."""
+
+    def mark(function: Property) -> Property:
+        function.needs = ()  # type: ignore[attr-defined]
+        return given(blueprint=blueprint, **strategies)(function)
 
     return mark
 
