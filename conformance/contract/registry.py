@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conformance.contract.capabilities import undeclared
 from conformance.contract.clause import REQUIRED, UNTESTED, Clause, ContractError, Severity
 
 if TYPE_CHECKING:
@@ -38,13 +39,17 @@ def clause(
     """Say which clause a property checks; the property's docstring is the clause's sentence.
 
     Raises:
-        ContractError: the id is not "area/few-words", is taken, or the property has no docstring.
+        ContractError: the id is not "area/few-words", is taken, the property has no docstring, or a capability is none.
     """
 
     def register(function: Property) -> Property:
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        needed, spoken_of = ((each,) if isinstance(each, str) else tuple(each) for each in (needs, about))
+        for capability in (*needed, *spoken_of):
+            if reason := undeclared(capability):
+                raise ContractError(f"{id}: {reason}")
         strategies = getattr(function, "strategies", {})
         function = _skipping(function)
         made = Clause(
@@ -55,11 +60,11 @@ def clause(
             " ".join(quote.split()),
             since,
             until,
-            (*_implied(strategies, needs), *((needs,) if isinstance(needs, str) else needs)),
+            (*_implied(strategies, needed), *needed),
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
-            (about,) if isinstance(about, str) else about,
+            spoken_of,
         )
         _add(made)
         test = made.test()
@@ -69,7 +74,7 @@ def clause(
     return register
 
 
-def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple[str, ...]:
+def _implied(strategies: Mapping[str, Any], needs: Iterable[str]) -> tuple[str, ...]:
     """What follows from the arguments that a property draws.
 
     One that draws a ``blueprint`` speaks of whatever module stands for it, so also of a wrapper's or of somebody's own;
