@@ -50,7 +50,6 @@ OF_EVERYONE = ("version",)
 #: only shrink: an entry that no longer occurs fails.
 ABOUT_TO_GO = {
     "conformance.front.cli -> conformance": "the version is said by conformance.version",
-    "conformance.suite.lives.test_lifecycle -> conformance.adapter.port": "a life becomes a drawn list of steps",
 }
 
 #: Where a module is found by its name, which no graph of imports sees: of the blueprint, for a method that has moved up.

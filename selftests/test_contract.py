@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import conformance.suite
-from conformance import contract
-from conformance.contract import CLAUSES, ContractError, Severity, clause
+from conformance import Case, check_module, contract
+from conformance.contract import CLAUSES, SUCCESSORS, ContractError, Severity, clause
+from conformance.run import deviations
 
 contract.load()
 CHECKED = list(contract.checked())
@@ -46,7 +47,7 @@ def folded(text: str) -> str:
 def test_a_clause_is_one_sentence_with_a_severity_and_a_place_in_the_documentation():
     assert [c.id for c in CHECKED if not c.sentence.endswith(".")] == []
     assert [c.id for c in CHECKED if c.severity is Severity.UNTESTED] == []
-    assert [c.id for c in CHECKED if not (c.docs and c.quote)] == []
+    assert [c.id for c in CHECKED if not (c.docs and (c.quote or c.shows))] == []
 
 
 def test_the_quotation_stands_where_the_clause_says():
@@ -96,7 +97,9 @@ def test_a_folder_of_the_suite_is_an_area_or_a_family_of_areas_and_no_file_is_lo
     for c in CHECKED:
         families.setdefault(c.area, set()).add(c.function.__module__.split(".")[2])
     assert {area: found for area, found in families.items() if len(found) > 1} == {}
-    long = {path.name: lines for path in suite.rglob("*.py") if (lines := len(path.read_text().splitlines())) > 400}
+    long = {
+        path.name: lines for path in suite.rglob("test_*.py") if (lines := len(path.read_text().splitlines())) > 400
+    }
     assert long == {}
 
 
@@ -144,4 +147,27 @@ def test_the_changelog_lists_the_clauses_added_since_the_last_version():
     before = set((root / "clauses_of_0.1.0.txt").read_text(encoding="utf-8").split())
     listed = set(re.findall(r"^- `([^`]+)`$", (root.parent / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert listed == set(CLAUSES) - before
-    assert before <= set(CLAUSES), "a clause that a user may have a deviation for is gone"
+    assert before - set(CLAUSES) <= set(SUCCESSORS), "a clause that a user may have a deviation for is gone"
+
+
+def test_a_clause_that_is_gone_has_one_successor_that_is_there():
+    assert {new for old, new in SUCCESSORS.items() if new not in CLAUSES or old in CLAUSES} == set()
+
+
+def test_what_names_a_clause_that_is_gone_is_told_its_successor(tmp_path):
+    old, new = next(iter(SUCCESSORS.items()))
+    told = f"{old} is part of {new} now: name that instead"
+    file = tmp_path / "known.toml"
+    file.write_text(f'["{old}"]\nreason = "It does."\nlink = "not reported that we found"\n', encoding="utf-8")
+    with pytest.raises(deviations.DeviationError, match=re.escape(told)):
+        deviations.read(file, CLAUSES)
+    with pytest.raises(ContractError, match=re.escape(told)):
+        contract.selected(old)
+    with pytest.raises(ContractError, match=re.escape(told)):
+        check_module(Case(object, known={old: "It does."}), implementation="reference")
+
+
+def test_a_smoke_shows_clauses_and_nothing_else_does():
+    for one in CHECKED:
+        assert bool(one.shows) == (one.severity is Severity.SMOKE) != bool(one.quote), one.id
+        assert [id for id in one.shows if id not in CLAUSES or CLAUSES[id].severity is Severity.SMOKE] == [], one.id

@@ -252,7 +252,7 @@ def test_a_module_that_does_not_repeat_itself_is_not_asked_what_compares_results
     outcomes = {record.clause: record.outcome for record in check(CountsItsCalls, example=example)}
     assert "failed" not in outcomes.values()
     assert outcomes["behaviour/call-gives-what-forward-gives"] == "skipped"
-    assert outcomes["behaviour/hook-result-takes-the-place-of-the-output"] == "passed"
+    assert outcomes["hooks_forward/hook-replaces-output"] == "passed"
 
 
 def test_an_example_that_the_module_cannot_take_is_refused():

@@ -9,6 +9,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from selftests import forking
+
 CLAUSE = "traversal/modules-each-once"
 TEST = "test_modules_yields_every_module_once"
 SELECT = ("--pyargs", "conformance.suite.traversal", "-k", TEST, "-p", "no:cacheprovider")
@@ -54,21 +56,27 @@ WITNESS = "blueprint=Module({'a': Module({'a': Module()})})"
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Run pytest in a process of its own, in an empty folder that holds only a broken implementation."""
+    """Run pytest in a process of its own, in an empty folder that holds only a broken implementation.
+
+    The process is a copy of this one; ``anew`` makes it begin with nothing, as a user's does.
+    """
     pytester.makepyfile(broken=BROKEN, crashing="1 / 0")
     monkeypatch.delenv("CONFORMANCE_IMPLEMENTATION", raising=False)
     root = __file__.rpartition("/selftests/")[0]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{pytester.path}")
 
-    def run(*arguments, implementation="reference", select=SELECT):
+    def run(*arguments, implementation="reference", select=SELECT, anew=False):
         chosen = ("--implementation", implementation) if implementation else ()
-        return pytester.runpytest_subprocess("-p", "conformance.plugin", *select, *chosen, *arguments, timeout=120)
+        given = ("-p", "conformance.plugin", *select, *chosen, *arguments)
+        if anew or "-n" in arguments:
+            return pytester.runpytest_subprocess(*given, timeout=120)
+        return forking.runpytest(pytester, *given, forget=("broken", "crashing"))
 
     return run
 
 
 def test_a_run_says_what_it_checks_and_how_much_of_it(run):
-    result = run()
+    result = run(anew=True)
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(
         [
@@ -272,7 +280,7 @@ def test_selecting_no_test_is_no_success(run):
     assert run(select=("--pyargs", "conformance", "-k", "nothing_of_this_name")).ret != 0
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_the_report_has_header_records_and_footer(run, pytester, workers):
     jsonschema = pytest.importorskip("jsonschema")
     run("--report", "report.jsonl", *workers)
@@ -287,7 +295,7 @@ def test_the_report_has_header_records_and_footer(run, pytester, workers):
         jsonschema.validate(line, schema())
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
 def test_a_report_tells_what_a_failure_observed_and_expected_and_how_to_see_it(run, pytester, workers):
     run("--report", "report.jsonl", "--device", "cpu", *workers, implementation="broken:implementation")
     lines = [json.loads(line) for line in pytester.path.joinpath("report.jsonl").read_text().splitlines()]

@@ -63,13 +63,13 @@ def test_the_readme_names_every_option_profile_and_implementation():
 
 
 def test_links_into_the_repository_exist():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), (page.name, target)
 
 
 def test_what_a_run_shows_is_of_this_suite():
-    clauses = contract.load()
+    clauses = {id: clause for id, clause in contract.load().items() if clause.severity is not contract.Severity.SMOKE}
     checked = sum(clause.function is not None for clause in clauses.values())
     shown = README.partition("## What you see")[2].partition("```")[2].partition("```")[0]
     for line in (

@@ -27,6 +27,7 @@ from conformance.explain.failure import beside, kept
 from conformance.explain.script import Script
 from conformance.front.calls import Case, check
 from conformance.implementations.reference import Reference
+from conformance.language.text import parse_arguments
 from conformance.run import deviations
 from conformance.run import judge as judging
 from conformance.run.judge import judge, obstacle
@@ -65,9 +66,6 @@ def isolated(*paths, code=None):
 
 def examples(clause, subject, count=3):
     """The arguments of the last example drawn: they are less simple than the first."""
-    if hasattr(clause.function, "replay"):
-        clause.function(implementation=subject, device="cpu")
-        return {"steps": list(contract.drawn["steps"])}
     if not clause.strategies:
         return {}
     drawn = []
@@ -200,16 +198,18 @@ def test_a_script_that_shows_no_difference_is_not_handed_out_as_one():
     assert made.obstacle == "the property finds nothing"
 
 
-def test_a_life_tells_its_steps(monkeypatch):
+def test_a_life_shrinks_to_the_steps_that_matter_and_its_script_takes_them(monkeypatch):
     from conformance.reference import Module
 
     subject = finding.find("reference")
     clause = CLAUSES["lifecycle/every-sequence-of-edits-keeps-the-contract"]
-    eval_, train = Module.eval, Module.train
+    train = Module.train
     monkeypatch.setattr(Module, "train", lambda self, mode=True: train(self, True))
     settings = hypothesis.settings(profile("ci"), database=None)
     record = check(clause, subject, settings=settings, script=True)
-    assert record.outcome == "failed" and eval_
+    assert record.outcome == "failed"
+    assert record.witness == "life=[('train', 0, False)]"
+    assert parse_arguments(record.witness) == {"life": [("train", 0, False)]}
     assert "train(False)" in record.script and "conformance.suite" not in record.script
     assert "False" in record.expected and record.observed
 

@@ -155,7 +155,7 @@ def test_a_wrong_change_in_place_is_caught():
 
     subject = type("Wrong", (CompiledInPlace,), {"name": "wrong", "wrap": untied})()
     (record,) = conformance.check_implementation(
-        subject, clauses="traversal/shared-parameter-once-under-its-first-name", profile="ci"
+        subject, clauses="traversal/named_parameters-own-then-children", profile="ci"
     )
     assert record.outcome == "failed", record
 
@@ -307,7 +307,7 @@ def test_what_is_drawn_for_accelerate_has_elements():
 
 def test_without_its_entry_what_accelerate_does_to_tensors_without_elements_fails_one_clause():
     pytest.importorskip("accelerate")
-    one = "traversal/shared-parameter-once-under-its-first-name"
+    one = "traversal/named_parameters-own-then-children"
     other = "traversal/named_parameters-own-then-children"
     records = conformance.check_implementation("accelerate", clauses=[one, other])
     assert {record.clause: record.outcome for record in records} == {one: "failed", other: "passed"}

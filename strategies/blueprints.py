@@ -220,6 +220,13 @@ class _Grower:
             value = bp.Tensor((2,), "float32", arg) if arg % 2 else (None, "text", 3)[arg % 3]
             self.add(name, bp.Attribute(value))
 
+    def evaluation(self, arg: int) -> None:
+        """As ``mode``, with a parameter instead of the plain attribute."""
+        if arg < 10:
+            self.stack[-1].training = False
+        else:
+            self.parameter(arg)
+
     def hook(self, arg: int) -> None:
         """A forward pre-hook or forward hook on the innermost container."""
         kind = _HOOKS[arg & 1]
@@ -327,8 +334,10 @@ def blueprints(
     for i, name in enumerate(names):
         if not off.get(name, True) or (name in bp.CONTAINERS and name not in kinds):
             names[i] = "leaf"
-        if (name == "parameter_container" and plain) or (name == "mode" and not attributes):
+        if name == "parameter_container" and plain:
             names[i] = "parameter"
+        if name == "mode" and not attributes:
+            names[i] = "evaluation"
     table = _instructions(names)
     # A Linear without bias registers None for it.
     leaves = [leaf for leaf in _LEAVES if empty or False not in leaf[1]]

@@ -44,10 +44,11 @@ def entries(
 
 def triples() -> st.SearchStrategy[Triple]:
     """A slice; shrinks to ``[:]``."""
-    return st.integers(0, 255).map(_triple)
+    return st.integers(0, 255).map(triple)
 
 
-def _triple(number: int) -> Triple:
+def triple(number: int) -> Triple:
+    """A slice for each number below 256; ``[:]`` for 0."""
     return _BOUNDS[number & 7], _BOUNDS[number >> 3 & 7], _STEPS[number >> 6 & 3]
 
 
@@ -84,7 +85,7 @@ def _list_edit(operation: str, number: int, letter: str, length: int, among: str
     if operation == "insert":
         return operation, number % (length + 1), letter
     if operation == "delete slice":
-        return operation, _triple(number)
+        return operation, triple(number)
     if operation == "append" or length == 0:
         return "append", letter
     index = number % (2 * length)

@@ -4,20 +4,23 @@ from conformance.contract.clause import (
     OBSERVED,
     RECOMMENDED,
     REQUIRED,
+    SMOKE,
     UNTESTED,
     Clause,
     ContractError,
     Severity,
     arguments,
-    drawn,
 )
-from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, untested
+from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, smoke, untested
+from conformance.contract.successors import SUCCESSORS, successor
 
 __all__ = [
     "CLAUSES",
     "OBSERVED",
     "RECOMMENDED",
     "REQUIRED",
+    "SMOKE",
+    "SUCCESSORS",
     "UNTESTED",
     "Clause",
     "ContractError",
@@ -25,10 +28,11 @@ __all__ = [
     "arguments",
     "checked",
     "clause",
-    "drawn",
     "example",
     "given",
     "load",
     "selected",
+    "smoke",
+    "successor",
     "untested",
 ]

@@ -22,19 +22,21 @@ class Severity(str, Enum):
     """How binding a clause is.
 
     REQUIRED rests on the documentation; RECOMMENDED on a "should" or an example in it; OBSERVED is undocumented but
-    widely relied on, and fails no foreign implementation by default; UNTESTED is known and not checked yet.
+    widely relied on, and fails no foreign implementation by default; UNTESTED is known and not checked yet. SMOKE
+    promises nothing of its own: it is an example of what other clauses promise, asked first and counted apart.
     """
 
     REQUIRED = "required"
     RECOMMENDED = "recommended"
     OBSERVED = "observed"
     UNTESTED = "untested"
+    SMOKE = "smoke"
 
     def __str__(self) -> str:
         return self.value
 
 
-REQUIRED, RECOMMENDED, OBSERVED, UNTESTED = Severity
+REQUIRED, RECOMMENDED, OBSERVED, UNTESTED, SMOKE = Severity
 
 
 class ContractError(Exception):
@@ -51,12 +53,13 @@ class Clause:
         severity: how binding it is.
         docs: where it is written: "torch.nn.Module.train" (a docstring), "source:torch.nn.Module.__setattr__" (an
             error message or code), or the address of a page of the documentation.
-        quote: a few words found there, as they stand.
+        quote: a few words found there, as they stand; none for SMOKE.
         since, until: torch versions from which, and before which, it holds.
         needs: capabilities without which an implementation is not asked.
         function: the property, a plain function of (implementation, device, **drawn); None for an UNTESTED clause.
         strategies: what draws each of its further arguments.
         examples: arguments that are always tried first.
+        shows: the clauses that a SMOKE is an example of.
         about: what is drawn for this clause even where an implementation keeps it out of what is drawn ("drawn.empty").
     """
 
@@ -71,6 +74,7 @@ class Clause:
     function: Callable[..., None] | None = None
     strategies: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict, compare=False)
     examples: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    shows: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
 
     @property
@@ -79,7 +83,10 @@ class Clause:
         return self.id.split("/")[0]
 
     def test(
-        self, draws: Mapping[str, SearchStrategy[Any]] | None = None, seen: dict[str, Any] | None = None
+        self,
+        draws: Mapping[str, SearchStrategy[Any]] | None = None,
+        seen: dict[str, Any] | None = None,
+        excused: Callable[[BaseException], bool] = lambda error: False,
     ) -> Callable[..., None]:
         """The property as a Hypothesis test under the settings now in force; a plain function if it draws nothing.
 
@@ -90,6 +97,7 @@ class Clause:
         Args:
             draws: strategies that stand in for the property's own, by the name of the argument.
             seen: where to leave what the property was last called with, besides implementation and device.
+            excused: whether a failure is one that is known, and is passed over.
         """
         import hypothesis  # here, so that reading a report does not load it
         from hypothesis import strategies as st
@@ -108,7 +116,11 @@ class Clause:
                 if seen is not None:
                     seen.clear()
                     seen.update(given)
-                function(**case, **given)
+                try:
+                    function(**case, **given)
+                except BaseException as error:
+                    if not excused(error):
+                        raise
 
         # Hypothesis looks at the signature, which is that of the sets and no longer the property's.
         del each.__wrapped__
@@ -137,11 +149,6 @@ class Clause:
         return f"https://docs.pytorch.org/docs/stable/generated/{page}.html"
 
 
-#: The steps of the state machine, which draws for itself.
-drawn: dict[str, Any] = {}
-
-
 def arguments(clause: Clause, given: Mapping[str, Any]) -> str:
     """The property's arguments as text that ``language.text.parse_arguments`` reads."""
-    names = (*clause.strategies, "steps")  # the steps of a state machine, which draws for itself
-    return ", ".join(f"{name}={given[name]!r}" for name in names if name in given)
+    return ", ".join(f"{name}={given[name]!r}" for name in clause.strategies if name in given)

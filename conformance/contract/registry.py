@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.contract.capabilities import undeclared
-from conformance.contract.clause import REQUIRED, UNTESTED, Clause, ContractError, Severity
+from conformance.contract.clause import REQUIRED, SMOKE, UNTESTED, Clause, ContractError, Severity
+from conformance.contract.successors import successor
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -34,6 +35,7 @@ def clause(
     since: str = "1.0",
     until: str | None = None,
     needs: tuple[str, ...] | str = (),
+    shows: tuple[str, ...] = (),
     about: tuple[str, ...] | str = (),
 ) -> Callable[[Property], Property]:
     """Say which clause a property checks; the property's docstring is the clause's sentence.
@@ -64,6 +66,7 @@ def clause(
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
+            shows,
             spoken_of,
         )
         _add(made)
@@ -125,6 +128,14 @@ def example(**arguments: Any) -> Callable[[Property], Property]:
     return mark
 
 
+def smoke(
+    id: str, docs: str, *, shows: tuple[str, ...] | str, since: str = "1.0", needs: tuple[str, ...] | str = ()
+) -> Callable[[Property], Property]:
+    """Say that a property is an example of what other clauses promise."""
+    shows = (shows,) if isinstance(shows, str) else shows
+    return clause(id, docs, "", severity=SMOKE, since=since, needs=needs, shows=shows)
+
+
 def untested(id: str, sentence: str, docs: str) -> None:
     """Register a clause that we know and do not check yet."""
     _add(Clause(id, sentence, UNTESTED, docs))
@@ -158,6 +169,8 @@ def selected(patterns: str | Iterable[str] = "*") -> list[Clause]:
     ids: set[str] = set()
     for pattern in [patterns] if isinstance(patterns, str) else patterns:
         found = fnmatch.filter([clause.id for clause in checked()], pattern)
+        if gone := successor(pattern):
+            raise ContractError(gone)
         if not found:
             near = difflib.get_close_matches(pattern, CLAUSES, 1)
             hint = f"did you mean {near[0]!r}?" if near else "ids look like 'state_dict/keys-follow-registration-order'"

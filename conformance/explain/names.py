@@ -92,6 +92,7 @@ class Names(Own):
         self.used: set[str] = {*keyword.kwlist, *dir(builtins), "observed", "expected", "error"}
         self.taken: set[str] = {"error"}  # the variables of trees, and of exceptions: no function may hide them
         self.imports: dict[str, None] = {}
+        self.home = ""  # the module of the property
         self.definitions: dict[str, list[ast.stmt]] = {}
         for alias, _ in self.namespaces:
             self.used.add(alias)
@@ -233,7 +234,7 @@ class Names(Own):
             return expression(module)
         if getattr(self.implementation, "Chain", None) is thing and made_by(chain, thing):
             return self.chain()
-        own = {module.__name__ for module in self.adapter_modules}
+        own = {*(module.__name__ for module in self.adapter_modules), self.home}
         if isinstance(thing, type) and (thing.__module__ in own or thing.__module__.startswith("conformance.suite.")):
             return self.own_class(thing)
         if isinstance(thing, types.FunctionType) and ours(thing):
@@ -259,7 +260,11 @@ class Names(Own):
             node = source(thing)
             if not isinstance(node, ast.ClassDef):
                 raise unwritable(thing)
-            definition = self.class_definition(node, made, scope)
+            try:
+                definition = self.class_definition(node, made, scope)
+            except Unsupported:
+                del self.functions[key]
+                raise
             self.define_first(made, [definition])
         return name(self.functions[key])
 

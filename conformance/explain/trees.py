@@ -111,6 +111,7 @@ class Trees:
         subject.below = Subject.below.fget(subject)
         subject.model = model.of(subject.blueprint)
         tree = Tree(subject)
+        self.trees.append(tree)
         steps = plan(subject.blueprint, self.implementation, device.value, subject.model)
         objects = next((i for i, step in enumerate(steps) if step.call in ("mode", "register")), len(steps))
         shown = Written(self, tree)

@@ -170,6 +170,8 @@ def _checks(
     base = find(implementation) if isinstance(implementation, str) else seen(implementation)
     chosen = selected(clauses)
     for id in case.known:
+        if gone := contract.successor(id):
+            raise ContractError(f"{case.name or name_of(case.factory)}: known names a clause that is gone: {gone}")
         if id not in contract.CLAUSES:
             raise ContractError(f"{case.name or name_of(case.factory)}: known names {id!r}, which is no clause")
     subject = given(base, case.factory, case.example, case.name)

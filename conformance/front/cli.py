@@ -231,6 +231,8 @@ def clauses(words: tuple[str, ...], areas: tuple[str, ...], severities: tuple[st
 def explain(clause: str) -> None:
     """Say what a clause promises, where, and how it is checked."""
     found = contract.load().get(clause)
+    if gone := contract.successor(clause):
+        raise Unusable(gone)
     if found is None:
         raise Unusable(
             f"no clause {clause!r}{_near(clause, contract.CLAUSES)}; module-conformance clauses lists them all"
@@ -250,6 +252,7 @@ def _facts(clause: Clause) -> dict[str, str]:
     function = clause.function
     return {
         "documented": clause.docs + (f': "{clause.quote}"' if clause.quote else ""),
+        "shows": ", ".join(clause.shows),
         "see": clause.link,
         "since": f"torch {clause.since}" if clause.since != "1.0" else "",
         "until": f"torch {clause.until}" if clause.until else "",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from conformance.contract import Clause
 
 SCHEMA = 2
+#: The severity of what is an example of other clauses: it has a record, and is not counted among the clauses.
+SMOKE = "smoke"
 #: How many reasons for skipping the end of a run lists.
 REASONS = 12
 OUTCOMES = ("passed", "deviation", "failed", "differs", "skipped", "not run", "untested")
@@ -66,7 +68,11 @@ class Report:
     @property
     def selected(self) -> int:
         """How many of the clauses that the suite checks the run has a record of."""
-        return len({record.clause for record in self.records if record.device})
+        return len({record.clause for record in self.records if record.device and self._counted(record.clause)})
+
+    def _counted(self, clause: str) -> bool:
+        """Whether the clause promises something of its own."""
+        return self.about[clause].severity != SMOKE
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -80,7 +86,7 @@ class Report:
 
     def counts(self, device: str) -> Counter[str]:
         """How many clauses had each outcome on that device."""
-        return Counter(record.outcome for record in self.on(device).values())
+        return Counter(record.outcome for record in self.on(device).values() if self._counted(record.clause))
 
     def lines(self) -> list[dict[str, Any]]:
         """Header, records and footer as JSON objects."""
@@ -135,7 +141,7 @@ class Run:
     @property
     def checked(self) -> int:
         """How many clauses the suite has a property for."""
-        return sum(clause.function is not None for clause in self.clauses.values())
+        return sum(clause.function is not None and clause.severity != SMOKE for clause in self.clauses.values())
 
     def asked(self) -> int:
         """How many cases were really put to the implementation."""
@@ -145,7 +151,8 @@ class Run:
         """The lines at the top of a run."""
         return (
             f"conformance: {self.implementation} {self.version}, devices {', '.join(self.devices)}, "
-            f"profile {self.profile}, seed {self.seed}, {len(self.clauses)} clauses"
+            f"profile {self.profile}, seed {self.seed}, "
+            f"{sum(clause.severity != SMOKE for clause in self.clauses.values())} clauses"
         )
 
     def all_records(self) -> list[Record]:
@@ -159,23 +166,18 @@ class Run:
 
     def summary(self) -> list[str]:
         """The lines at the end of a run."""
-        records = self.all_records()
+        found = self.all_records()
+        smoke = [record for record in found if self.clauses[record.clause].severity == SMOKE]
+        records = [record for record in found if record not in smoke]
         counts = Counter(record.outcome for record in records)
-        seen = len({record.clause for record in self.records.values()})
+        seen = len({record.clause for record in records if record.device})
         lines = [f"{self.implementation} {self.version}: {seen} of {self.checked} clauses selected"]
         for device in self.devices:
-            here = Counter(record.outcome for record in records if record.device == device)
-            asked = sum(here[o] for o in ASKED)
-            said = {
-                "passed": "passed",
-                "deviation": "known deviations",
-                "failed": "failed",
-                "differs": "differ where only PyTorch's behaviour is observed",
-                "skipped": "skipped",
-                "not run": "not run",
-            }
-            text = ", ".join(f"{here[o]} {words}" for o, words in said.items() if here[o] or o in ("passed", "failed"))
-            lines.append(f"[{device}] {asked} of {seen} asked: {text}")
+            if examples := [record for record in smoke if record.device == device]:
+                lines.append(f"[{device}] smoke: {_counts(examples)}")
+            here = [record for record in records if record.device == device]
+            asked = sum(record.outcome in ASKED for record in here)
+            lines.append(f"[{device}] {asked} of {seen} asked: {_counts(here)}")
         lines += _grouped("skipped or not run", [r for r in records if r.outcome in ("skipped", "not run")])
         if counts["untested"]:
             lines.append(f"untested: {counts['untested']} clauses are known and not checked yet")
@@ -189,6 +191,20 @@ class Run:
         records = tuple(self.all_records())
         clauses = (self.clauses[record.clause] for record in records)
         return Report(header, records, {c.id: About(str(c.severity), c.sentence, c.link) for c in clauses})
+
+
+def _counts(records: list[Record]) -> str:
+    """How many of them had each outcome, in words."""
+    here = Counter(record.outcome for record in records)
+    said = {
+        "passed": "passed",
+        "deviation": "known deviations",
+        "failed": "failed",
+        "differs": "differ where only PyTorch's behaviour is observed",
+        "skipped": "skipped",
+        "not run": "not run",
+    }
+    return ", ".join(f"{here[o]} {words}" for o, words in said.items() if here[o] or o in ("passed", "failed"))
 
 
 def _readable(record: Record) -> Record:

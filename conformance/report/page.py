@@ -96,6 +96,7 @@ def page(reports: Sequence[tuple[str, Report]], order: Sequence[str] = ()) -> st
         areas.setdefault(clause.partition("/")[0], []).append(clause)
     heads = _heads(shown)
     rows = [clause for area in areas.values() for clause in area]
+    counted = [clause for clause in clauses if about[clause].severity != Severity.SMOKE]
     folder = Path(__file__).parent
     style, script = ((folder / f"page.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
     environment = Environment(
@@ -114,8 +115,8 @@ def page(reports: Sequence[tuple[str, Report]], order: Sequence[str] = ()) -> st
         about=about,
         looks={outcome: look for outcome, look in LOOKS.items() if _seen(outcome, shown, clauses)},
         glyphs=LOOKS,
-        totals=[column.counts(clauses) for column in shown],
-        clauses=len(clauses),
+        totals=[column.counts(counted) for column in shown],
+        clauses=len(counted),
         severities=[str(each) for each in Severity if str(each) in {said.severity for said in about.values()}],
         suites=sorted({report.header.suite for _, report in reports}),
         data=_data(rows, about, shown, heads),

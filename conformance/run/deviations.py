@@ -24,7 +24,7 @@ from conformance import model
 from conformance.adapter.finding import find
 from conformance.adapter.lens import seen
 from conformance.adapter.port import Implementation
-from conformance.contract import Clause
+from conformance.contract import Clause, successor
 from conformance.language import blueprint as bp
 from conformance.language.text import parse_arguments
 
@@ -141,6 +141,8 @@ def _entry(where: str, id: str, entry: Any, clauses: Mapping[str, Clause]) -> De
     if not isinstance(entry, dict):
         raise DeviationError(f'{where}: expected a table ["area/clause-id"], found {type(entry).__name__}')
     clause = clauses.get(id)
+    if gone := successor(id):
+        raise DeviationError(f"{where}: {gone}")
     if clause is None or clause.function is None:
         raise DeviationError(f"{where}: no such clause{_near(id, clauses)}; correct the id or remove the entry")
     unknown = sorted(set(entry) - FIELDS)

@@ -19,10 +19,12 @@ from packaging.version import Version
 from conformance.adapter.absence import Absent
 from conformance.adapter.finding import find
 from conformance.adapter.port import Implementation
-from conformance.contract import Clause, Severity, drawn
+from conformance.contract import Clause, Severity
 from conformance.language.blueprint import NameTaken
 from conformance.run import process
 from conformance.run.deviations import KILLS, MENDED, Deviation
+from conformance.run.likeness import likeness
+from conformance.run.limits import SECONDS, Interrupts, OutOfTime, limited
 from conformance.run.reason import reason
 from conformance.run.record import DEVIATION, DIFFERS, FAILED, NOT_RUN, PASSED, SKIPPED, Outcome, Record
 
@@ -55,17 +57,28 @@ class Verdict:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(case: Case, settings: hypothesis.settings | None = None, deviations: Iterable[Deviation] = ()) -> Verdict:
+def judge(
+    case: Case,
+    settings: hypothesis.settings | None = None,
+    deviations: Iterable[Deviation] = (),
+    limit: float = SECONDS["ci"],
+) -> Verdict:
     """Decide the outcome of a case.
 
     Args:
         case: what is asked of whom.
         settings: of Hypothesis; those in force by default.
-        deviations: the recorded departures from this clause.
+        deviations: the recorded departures from this clause. One excuses the failure that its witness shows, and
+            failures like it, and no other.
+        limit: how many seconds it may take; 0 for as many as it likes.
+
+    Raises:
+        NoAssertions: Python was started with -O.
+        KeyboardInterrupt: a person pressed Ctrl-C; one that the implementation raises is a failure.
     """
+    require_assertions()
     started = time.perf_counter()
     seen: dict[str, Any] = {}
-    drawn.clear()
 
     def verdict(outcome: Outcome, why: str = "", error: BaseException | None = None, link: str = "") -> Verdict:
         seconds = round(time.perf_counter() - started, 3)
@@ -74,35 +87,65 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
     if found := obstacle(case):
         return verdict(*found)
     entries = [entry for entry in deviations if entry.applies(case.implementation.version, case.device)]
-    try:
-        for entry in entries:
-            if entry.witness is not None and (departure := _shown(entry, case)):
-                seen.update(entry.witness)
-                return verdict(DEVIATION, entry.reason, departure.error, entry.link)
-        with _in_force(settings):
-            case.clause.test(case.implementation.draws, seen)(implementation=case.implementation, device=case.device)
-    except StaleDeviation as stale:
-        return verdict(FAILED, str(stale))
-    except Absent as absent:
-        return verdict(SKIPPED, f"capability {absent.capability}: {absent.reason}")
-    except NameTaken as taken:
-        return verdict(SKIPPED, str(taken))
-    except KeyboardInterrupt:
-        raise
-    except (
-        BaseException
-    ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
-        seen = seen or dict(drawn)
-        if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
-            return verdict(DIFFERS, UNDOCUMENTED, error)
-        for entry in entries:
-            if entry.witness is None:
-                return verdict(DEVIATION, entry.reason, error, entry.link)
-        return verdict(FAILED, reason(error), error)
-    for entry in entries:
-        if entry.witness is None and not entry.inherited:
-            return verdict(FAILED, f"{MENDED}: remove {case.clause.id!r} from what the case is known for")
+    excuses = [entry for entry in entries if entry.witness is None]
+    with Interrupts() as ctrl_c:
+        try:
+            with limited(limit):
+                known = _asked(case, settings, entries, seen)
+        except StaleDeviation as stale:
+            return verdict(FAILED, str(stale))
+        except Absent as absent:
+            return verdict(SKIPPED, f"capability {absent.capability}: {absent.reason}")
+        except NameTaken as taken:
+            return verdict(SKIPPED, str(taken))
+        except (
+            BaseException
+        ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
+            if isinstance(error, KeyboardInterrupt) and ctrl_c.seen:
+                raise
+            if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
+                return verdict(DIFFERS, UNDOCUMENTED, error)
+            if excuses:
+                return verdict(DEVIATION, excuses[0].reason, error, excuses[0].link)
+            return verdict(FAILED, reason(error), error)
+    for entry, departure in known[:1]:
+        seen.clear()
+        seen.update(entry.witness or {})
+        return verdict(DEVIATION, entry.reason, departure.error, entry.link)
+    if any(not entry.inherited for entry in excuses):
+        return verdict(FAILED, f"{MENDED}: remove {case.clause.id!r} from what the case is known for")
     return verdict(PASSED)
+
+
+def _asked(
+    case: Case, settings: hypothesis.settings | None, entries: Iterable[Deviation], seen: dict[str, Any]
+) -> list[tuple[Deviation, Departure]]:
+    """Show the recorded deviations by their witnesses, then ask the property, which may fail as they do."""
+    known = [(entry, shown) for entry in entries if entry.witness is not None for shown in _shown(entry, case)]
+    if known and not (case.clause.strategies and all(departure.error for _, departure in known)):
+        return known  # what ends the process cannot be asked on, and what draws nothing was asked by the witness
+    function = case.clause.function
+    alike = {likeness(departure.error, function) for _, departure in known if departure.error}
+    with _in_force(settings):
+        ask = case.clause.test(case.implementation.draws, seen, lambda error: likeness(error, function) in alike)
+        ask(implementation=case.implementation, device=case.device)
+    return known
+
+
+class NoAssertions(Exception):
+    """Python was started so that no property can fail."""
+
+
+def require_assertions() -> None:
+    """Refuse a Python for which ``assert`` does nothing.
+
+    Raises:
+        NoAssertions: it was started with -O.
+    """
+    if not __debug__:
+        raise NoAssertions(
+            "every property rests on assertions, which -O and PYTHONOPTIMIZE remove: run Python without them"
+        )
 
 
 # --- whether it can be asked --------------------------------------------------------------------------------------
@@ -148,8 +191,8 @@ class Departure:
     error: BaseException | None
 
 
-def _shown(entry: Deviation, case: Case) -> Departure | None:
-    """The departure that the entry's witness shows; None where another implementation's entry shows nothing here.
+def _shown(entry: Deviation, case: Case) -> list[Departure]:
+    """The departure that the entry's witness shows; none where another implementation's entry shows nothing here.
 
     Raises:
         StaleDeviation: the implementation keeps the clause on the witness, or the reference does not.
@@ -157,7 +200,7 @@ def _shown(entry: Deviation, case: Case) -> Departure | None:
     departure = _killing(entry, case) if entry.harm == KILLS else _departs(entry, case)
     if departure is None:
         if entry.inherited:
-            return None
+            return []
         raise StaleDeviation(
             f"{MENDED}: remove the entry [{entry.clause}] from the deviation file, or mend its witness"
         )
@@ -168,7 +211,7 @@ def _shown(entry: Deviation, case: Case) -> Departure | None:
                 f"the witness of [{entry.clause}] shows nothing: the reference implementation fails on it too; "
                 "mend the witness in the deviation file"
             )
-    return departure
+    return [departure]
 
 
 def _killing(entry: Deviation, case: Case) -> Departure | None:
@@ -184,7 +227,7 @@ def _departs(entry: Deviation, case: Case) -> Departure | None:
         # The bare property: what a recorded deviation speaks of is known to be more than a missing name.
         function = inspect.unwrap(case.clause.function)
         function(implementation=case.implementation, device=case.device, **entry.witness)
-    except (Absent, KeyboardInterrupt):
+    except (Absent, KeyboardInterrupt, OutOfTime):
         raise
     except BaseException as error:
         return Departure(error)

@@ -10,9 +10,8 @@ from conformance.contract.clause import SETS
 if TYPE_CHECKING:
     from hypothesis import settings
 
-#: sets of arguments per property, about, and steps per run of the state machine
+#: sets of arguments per property, about
 EXAMPLES = {"quick": 5, "default": 50, "ci": 50, "thorough": 1000}
-STEPS = {"quick": 10, "default": 25, "ci": 25, "thorough": 60}
 
 
 def profile(name: str) -> settings:
@@ -32,7 +31,6 @@ def profile(name: str) -> settings:
     kept = DirectoryBasedExampleDatabase(Path(".hypothesis") / "examples")
     return settings(
         max_examples=max(2, EXAMPLES[name] // SETS),  # the first example is the smallest that there is
-        stateful_step_count=STEPS[name],
         derandomize=name == "ci",
         database=None if name in ("ci", "quick") else kept,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.target, Phase.shrink),

@@ -20,7 +20,7 @@ def plain_tensors_become_buffers(patch):
     patch.setattr(Module, "__setattr__", wrong)
 
 
-@fault("article/layers-in-a-plain-list-are-lost", "article/optimizer-refuses-an-empty-list")
+@fault("article/layers-in-a-plain-list-are-lost", "registration/optimizer-says-empty-parameter-list")
 def layers_in_a_plain_list_are_registered(patch):
     def wrong(self, name, value):
         if isinstance(value, list) and value and isinstance(value[0], Module):

@@ -82,7 +82,7 @@ def forward_hooks_get_no_output(patch):
     patch.setattr(Calling, "_run_forward_hook", wrong)
 
 
-@fault("behaviour/hook-result-takes-the-place-of-the-output")
+@fault("hooks_forward/hook-replaces-output")
 def what_forward_hooks_return_is_dropped(patch):
     def wrong(self, hook, call):
         call.begun.append(hook)

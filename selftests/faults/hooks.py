@@ -90,7 +90,7 @@ def a_missing_forward_returns_none(patch):
     patch.setattr(Calling, "forward", lambda self, *args, **kwargs: None)
 
 
-@fault("calls/parameter-containers-cannot-be-called")
+@fault("parameter_list/cannot-be-called")
 def parameter_containers_answer_calls(patch):
     for container in (ParameterList, ParameterDict):
         patch.setattr(container, "__call__", lambda self, *args, **kwargs: self)

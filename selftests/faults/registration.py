@@ -221,7 +221,7 @@ def a_tensor_replaces_a_child(patch):
     instead(patch, Registry, "__setattr__", wrong)
 
 
-@fault("registration/none-is-not-in-the-state_dict")
+@fault("state_dict/none-entries-absent")
 def the_state_dict_lists_what_is_none(patch):
     def wrong(original, self, destination, prefix, keep_vars):
         original(self, destination, prefix, keep_vars)
@@ -290,7 +290,7 @@ def buffers_are_not_persistent_by_default(patch):
     instead(patch, Registry, "register_buffer", wrong)
 
 
-@fault("registration/non-persistent-buffer-differs-in-the-state_dict")
+@fault("state_dict/non_persistent-buffers-absent")
 def buffers_that_are_not_persistent_are_not_listed(patch):
     def wrong(original, self, prefix="", recurse=True, remove_duplicate=True):
         for name, buffer in original(self, prefix, recurse, remove_duplicate):

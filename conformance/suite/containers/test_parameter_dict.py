@@ -95,9 +95,10 @@ def test_the_constructor_of_a_dict_turns_tensors_into_parameters(implementation,
 
 @clause("parameter_dict/assignment-converts-tensors", DICT, "assigning an element of the dictionary", since="1.12",
         needs="ParameterDict")  # fmt: skip
-@given(items=entries(PARAMETERS), key=names(), new=label(TENSORS))
+@given(items=entries(ANYTHING), key=names(), new=label(TENSORS + PARAMETERS))
 def test_assigning_a_tensor_to_a_key_puts_a_parameter_there(implementation, device, items, key, new):
-    """values[key] = tensor puts a Parameter with the same values under the key, in its place if it is there."""
+    """values[key] = tensor puts a Parameter with the same values under the key, in the place of whatever is there; a
+    Parameter is put there itself."""
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterDict(pairs(subject, items))
     values[key] = subject[new]
@@ -135,10 +136,9 @@ def test_objects_that_are_no_tensors_are_kept_and_not_registered_in_a_dict(
 
 
 @clause("parameter_dict/any-value-can-be-replaced-by-any-other", DICT, ANY_OBJECT, since="1.12", needs="ParameterDict")
-@given(items=entries(ANYTHING, min_size=1), position=st.integers(0, 7), new=label(ANYTHING))
+@given(items=entries(ANYTHING, min_size=1), position=st.integers(0, 7), new=label(OBJECTS))
 def test_any_value_can_be_replaced_by_any_other(implementation, device, items, position, new):
-    """values[key] = value replaces what is there whatever both are, a parameter by an object that is no tensor
-    included."""
+    """values[key] = value replaces what is there, a parameter or whatever it is, by an object that is no tensor."""
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterDict(pairs(subject, items))
     key = list(items)[position % len(items)]
@@ -168,6 +168,7 @@ def test_a_missing_key_of_a_parameter_dict_raises_key_error(implementation, devi
     for missing in (key, "training", "keys"):
         with pytest.raises(KeyError):
             values[missing]
+    assert held_values_by_key(subject, values) == holding_values_by_key(items)
 
 
 @clause(
@@ -180,11 +181,13 @@ def test_a_missing_key_of_a_parameter_dict_raises_key_error(implementation, devi
 )
 @given(key=st.sampled_from((1, None, 1.5, ("a",), True)), new=label(ANYTHING))
 def test_a_key_that_is_no_string_raises_type_error(implementation, device, key, new):
-    """Assigning to a key that is no string raises TypeError."""
+    """Assigning to a key that is no string raises TypeError; to one that is a string it does not."""
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterDict()
+    values["kept"] = subject["a"]
     with pytest.raises(TypeError):
         values[key] = subject[new]
+    assert values["kept"] is subject["a"]
 
 
 @clause(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from conformance.contract import OBSERVED, clause, given
 from conformance.suite.support.containers import (
     ANYTHING,
+    OBJECTS,
     PARAMETERS,
     TENSORS,
     VALUES,
@@ -46,10 +47,10 @@ def test_append_and_extend_turn_tensors_into_parameters(implementation, device, 
 
 
 @clause("parameter_list/assignment-converts-tensors", LIST, LIST_CONVERTS, since="1.12", needs="ParameterList")
-@given(items=labels(PARAMETERS, min_size=1), position=st.integers(0, 7), new=label(TENSORS))
+@given(items=labels(ANYTHING, min_size=1), position=st.integers(0, 7), new=label(TENSORS + PARAMETERS))
 def test_assigning_a_tensor_puts_a_parameter_there(implementation, device, items, position, new):
-    """values[i] = tensor puts a Parameter with the same values in the place of the i-th element, i counted from the end
-    if negative."""
+    """values[i] = tensor puts a Parameter with the same values in the place of the i-th element, whatever that was and i
+    counted from the end if negative; a Parameter is put there itself."""
     index = position % (2 * len(items)) - len(items)
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterList(pick(subject, items))
@@ -206,10 +207,9 @@ def test_clear_reverse_and_copy_work_as_for_a_list(implementation, device, items
 
 
 @clause("parameter_list/any-element-can-be-replaced-by-any-value", LIST, AS_A_LIST, since="1.12", needs="ParameterList")
-@given(items=labels(ANYTHING, min_size=1), position=st.integers(0, 7), new=label(ANYTHING))
+@given(items=labels(ANYTHING, min_size=1), position=st.integers(0, 7), new=label(OBJECTS))
 def test_any_element_can_be_replaced_by_any_value(implementation, device, items, position, new):
-    """values[i] = value replaces the i-th element whatever both are, a parameter by an object that is no tensor
-    included."""
+    """values[i] = value replaces the i-th element, a parameter or whatever it is, by an object that is no tensor."""
     index = position % (2 * len(items)) - len(items)
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterList(pick(subject, items))

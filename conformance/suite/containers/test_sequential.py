@@ -68,6 +68,7 @@ def test_sequential_takes_names_and_order_from_an_ordered_dict(implementation, d
 def test_sequential_of_a_list_or_a_plain_dict_raises_type_error(implementation, device, items):
     """Sequential(list) and Sequential(dict) raise TypeError: modules are passed one by one, names in an OrderedDict."""
     subject = implementation.build(MODULES, device)
+    assert subject.paths(implementation.Sequential(*pick(subject, items))) == items
     with pytest.raises(TypeError):
         implementation.Sequential(pick(subject, items))
     with pytest.raises(TypeError):
@@ -188,8 +189,8 @@ def test_what_is_done_to_a_sequential_is_done_to_each_of_its_modules(implementat
 
 @clause(
     "sequential/any-edits-leave-what-a-list-would-hold",
-    "torch.nn.Sequential",
-    "A sequential container.",
+    "torch.nn.Sequential.insert",
+    "Inserts a module into the Sequential container at the specified index.",
     since="1.13",
     needs=LATER_METHODS,
 )

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended
 from conformance.model import join
@@ -220,6 +220,23 @@ def test_to_meta_keeps_names_shapes_dtypes_and_requires_grad(implementation, dev
     after = [(name, t.shape, t.dtype, implementation.requires_grad(t)) for name, t in members(subject).items()]
     assert after == before
     assert places(implementation, subject) == {"meta"}
+
+
+@clause(
+    "conversion/to-leaves-meta-by-to_empty-only",
+    "source:torch.nn.Module.to",
+    "Please use torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module from meta to a different device.",
+    severity=OBSERVED,
+    since="2.2",
+    needs=("Module.to", "device.meta"),
+)
+@given(blueprint=blueprints(), parameter=parameters())
+def test_to_cannot_take_a_module_off_the_meta_device(implementation, device, blueprint, parameter):
+    """to(device) of a module on the meta device raises NotImplementedError, since there is nothing to copy."""
+    subject = implementation.build(extended(blueprint, own=parameter), device)
+    module = subject.module.to("meta")
+    with pytest.raises(NotImplementedError, match="meta"):
+        module.to(device)
 
 
 @clause(

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from conformance.contract import OBSERVED, RECOMMENDED, clause, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import refilled
-from conformance.model import reading
 from conformance.model.files import mapped
 from conformance.model.state import state_readings
 from conformance.suite.support.files import loaded, saved
-from strategies import blueprints, parameters
+from strategies import blueprints
 from strategies.checkpoints import networks, optimizers
 
 TUTORIAL = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
@@ -49,29 +48,6 @@ class Run:
         self.module.load_state_dict(checkpoint["model_state_dict"])
         self.optimizer.load_state_dict(checkpoint["optimizer_state_dict"])
         return self
-
-
-@clause(
-    "checkpoints/epoch-and-loss-beside-the-state",
-    TUTORIAL,
-    "Models, tensors, and dictionaries of all kinds of objects can be saved using this function.",
-    needs=FILE,
-)
-@given(blueprint=blueprints(max_nodes=8), loss=parameters(("float32",)), epoch=st.integers(0, 10**6))
-def test_a_checkpoint_keeps_epoch_and_loss_beside_the_state_dict(implementation, device, blueprint, loss, epoch):
-    """A dict of an epoch, a loss as number and as tensor, a note and a state_dict loads equal to what was saved."""
-    subject = implementation.build(blueprint, device)
-    checkpoint = {
-        "epoch": epoch,
-        "model_state_dict": subject.module.state_dict(),
-        "loss": implementation.make(loss, device),
-        "best": {"loss": epoch / 8, "note": "名前", "history": [epoch / 2, None, (True, epoch)]},
-    }
-    back = loaded(implementation.load, saved(implementation.save, checkpoint))
-    assert list(back) == list(checkpoint)
-    assert (back["epoch"], back["best"]) == (checkpoint["epoch"], checkpoint["best"])
-    assert implementation.read(back["loss"]) == reading(loss)
-    assert implementation.readings(back["model_state_dict"]) == state_readings(subject.model)
 
 
 @clause(

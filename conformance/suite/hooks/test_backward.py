@@ -252,13 +252,16 @@ def test_a_single_tensor_returned_by_a_backward_pre_hook_replaces_grad_output(im
 )
 @given(pre=st.booleans(), count=st.sampled_from((0, 2, 3)), rows=rows())
 def test_a_wrong_number_of_gradients_is_an_error(implementation, device, pre, count, rows):
-    """A full backward hook or pre-hook that returns another number of gradients than it received raises
-    RuntimeError."""
-    module = doubling(implementation)
+    """Where a full backward hook or pre-hook returns another number of gradients than it received, the backward pass
+    raises RuntimeError and reaches no input."""
+    seen = []
+    module, x = doubling(implementation), leaf(implementation, rows, device)
     register = module.register_full_backward_pre_hook if pre else module.register_full_backward_hook
-    register(lambda module, grads, *others: grads * count)
+    register(lambda module, grads, *others: seen.append(len(grads)) or grads * count)
     with pytest.raises(RuntimeError):
-        implementation.backward(module(leaf(implementation, rows, device)))
+        implementation.backward(module(x))
+    assert seen == [1]
+    assert implementation.grad(x) is None
 
 
 @clause(
@@ -279,3 +282,4 @@ def test_a_module_takes_regular_or_full_backward_hooks(implementation, device, f
     first(lambda *given: None)
     with pytest.raises(RuntimeError):
         second(lambda *given: None)
+    first(lambda *given: None)

@@ -125,11 +125,20 @@ def test_with_kwargs_a_pre_hook_replaces_args_and_kwargs(implementation, device,
 )
 @given(changed=st.one_of(single_values(), st.sampled_from(((), (1,), ((), {}, None)))))
 def test_with_kwargs_a_pre_hook_that_returns_no_pair_is_an_error(implementation, device, changed):
-    """A with_kwargs forward pre-hook that returns neither None nor a tuple of two raises RuntimeError."""
-    module = echo.define(implementation.Module)()
+    """Where a with_kwargs forward pre-hook returns neither None nor a tuple of two, the call raises RuntimeError and
+    forward is not run."""
+    called = []
+
+    class Net(implementation.Module):
+        def forward(self, *args, **kwargs):
+            called.append((args, kwargs))
+
+    module = Net()
+    module()
     module.register_forward_pre_hook(lambda module, args, kwargs: changed, with_kwargs=True)
     with pytest.raises(RuntimeError):
         module()
+    assert called == [((), {})]
 
 
 @clause(
@@ -176,14 +185,14 @@ def test_a_forward_hook_receives_args_and_output(implementation, device, args, k
     POST,
     "The hook can modify the output.",
     since="1.2",
-    needs=HOOKS,
+    needs=("example", HOOKS),
 )
-@given(args=arguments(), changed=values().filter(lambda value: value is not None))
-def test_what_a_forward_hook_returns_replaces_the_output(implementation, device, args, changed):
-    """Anything but None that a forward hook returns replaces the output, as it is."""
-    module = echo.define(implementation.Module)()
+@given(blueprint=callables(hooks=False), rows=rows(), changed=values().filter(lambda value: value is not None))
+def test_what_a_forward_hook_returns_replaces_the_output(implementation, device, blueprint, rows, changed):
+    """Anything but None that a forward hook returns replaces the output of whatever module was called, as it is."""
+    module = implementation.build(blueprint, device).module.eval()
     module.register_forward_hook(lambda module, args, output: changed)
-    assert module(*args) is changed
+    assert module(*implementation.example(rows, device)) is changed
 
 
 @clause(

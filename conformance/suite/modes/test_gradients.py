@@ -114,6 +114,8 @@ def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint
     frozen meanwhile too, and leave the values."""
     subject = implementation.build(blueprint, device)
     implementation.backward(subject.module(implementation.tensor(rows, device=device)))
+    for path, gradient in backward(subject.model, rows).of_parameters().items():
+        assert implementation.read(implementation.grad(subject[path])).flat == approximately(gradient), path
     freeze(implementation, subject, frozen)
     result = subject.module.zero_grad(set_to_none=True) if given_argument else subject.module.zero_grad()
     assert result is None
@@ -138,6 +140,8 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     layer = list(subject.model.modules_.values())[place % len(subject.model.modules_)]
     implementation.backward(subject[layer.path](implementation.tensor(rows, device=device)))
     reached = backward(layer, rows).of_parameters()
+    for path, gradient in reached.items():
+        assert implementation.read(implementation.grad(subject[path])).flat == approximately(gradient), path
     freeze(implementation, subject, frozen)
     subject.module.zero_grad(set_to_none=False)
     for path, tensor in subject.model.tensors().items():

@@ -16,7 +16,8 @@ from strategies import blueprints, names, parameters
 from strategies.state import name_paths
 
 MODULES = "https://docs.pytorch.org/docs/stable/notes/modules.html"
-WRAPPER = "torch.nn.DataParallel"
+TUTORIAL = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
+GENERICALLY = "To save a DataParallel model generically, save the model.module.state_dict()."
 STRIP = "torch.nn.modules.utils.consume_prefix_in_state_dict_if_present"
 CONSUME = "consume_prefix_in_state_dict_if_present"
 
@@ -177,8 +178,8 @@ def test_the_items_of_a_parameter_dict_are_named_by_key(implementation, device, 
 
 @clause(
     "naming/data_parallel-keeps-the-module",
-    WRAPPER,
-    "module (Module): the module to be parallelized",
+    TUTORIAL,
+    GENERICALLY,
     needs="DataParallel",
 )
 @given(blueprint=blueprints())
@@ -209,8 +210,8 @@ def test_data_parallel_puts_module_before_every_name(implementation, device, blu
 
 @clause(
     "naming/data_parallel-module-state-fits-the-bare-module",
-    WRAPPER,
-    "module (Module): the module to be parallelized",
+    TUTORIAL,
+    f"{GENERICALLY} This way, you have the flexibility to load the model any way you want to any device you want.",
     needs="DataParallel",
 )
 @given(blueprint=blueprints())

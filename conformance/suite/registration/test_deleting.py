@@ -59,6 +59,7 @@ def test_deleting_an_attribute_unregisters_it_and_nothing_else(implementation, d
     assert registered(subject, module) == kept
     with pytest.raises(AttributeError):
         del module.gone
+    assert registered(subject, module) == kept
 
 
 @clause(

@@ -6,24 +6,9 @@ from hypothesis import strategies as st
 
 from conformance.contract import OBSERVED, clause, given
 from conformance.language import blueprint as bp
-from conformance.suite.support.registering import KINDS, only, put, register, registered
+from conformance.suite.support.registering import KINDS, only, put, registered
 from strategies import names
 from strategies.pieces import pieces
-
-
-@clause(
-    "registration/none-is-not-in-the-state_dict",
-    "torch.nn.Module.register_parameter",
-    "If ``None``, the parameter is **not** included in the module's :attr:`state_dict`.",
-)
-@given(kind=st.sampled_from(("parameter", "buffer")), name=names())
-def test_a_name_registered_as_none_reads_none_and_is_in_no_collection(implementation, device, kind, name):
-    """A parameter or buffer registered as None can be read as an attribute, which is None, and is in neither
-    parameters() nor buffers() nor state_dict()."""
-    module = implementation.Module()
-    register(implementation, module, kind, name, None)
-    assert getattr(module, name) is None
-    assert [list(module.parameters()), list(module.buffers()), list(module.state_dict())] == [[], [], []]
 
 
 @clause(

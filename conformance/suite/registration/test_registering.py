@@ -46,28 +46,6 @@ def test_register_buffer_adds_a_persistent_buffer_that_is_an_attribute(implement
 
 
 @clause(
-    "registration/non-persistent-buffer-differs-in-the-state_dict",
-    "torch.nn.Module.register_buffer",
-    "The only difference between a persistent buffer and a non-persistent buffer is that the latter will not be a part "
-    "of this module's :attr:`state_dict`.",
-    since="1.6",
-    needs=TRANSIENT,
-)
-@given(pieces=pieces(), persistent=st.tuples(st.booleans(), st.booleans()))
-def test_a_non_persistent_buffer_is_missing_from_the_state_dict_only(implementation, device, pieces, persistent):
-    """Buffers are in buffers() and readable as attributes in order of registration, persistent or not; only the
-    persistent ones are in state_dict()."""
-    subject = implementation.build(pieces, device)
-    module = implementation.Module()
-    kept_by_name = {"buffer": persistent[0], "other_buffer": persistent[1]}
-    for name, kept in kept_by_name.items():
-        implementation.register_buffer(module, name, subject[name], kept)
-        assert subject.path(getattr(module, name)) == name
-    assert registered(subject, module) == only(buffer=[("buffer", "buffer"), ("other_buffer", "other_buffer")])
-    assert list(module.state_dict()) == [name for name, kept in kept_by_name.items() if kept]
-
-
-@clause(
     "registration/add_module-adds-an-attribute",
     "torch.nn.Module.add_module",
     "The module can be accessed as an attribute using the given name.",

@@ -303,9 +303,12 @@ def test_a_load_post_hook_is_not_called_after_its_handle_was_removed(implementat
 def test_a_load_post_hook_that_returns_a_value_is_refused(implementation, device, names, result):
     """load_state_dict() raises AssertionError where a post-hook returns anything but None."""
     module = implementation.Module()
+    root = nest(implementation.Module, names, module)
+    module.register_load_state_dict_post_hook(lambda *given: None)
+    root.load_state_dict({})
     module.register_load_state_dict_post_hook(lambda *given: result)
     with pytest.raises(AssertionError):
-        nest(implementation.Module, names, module).load_state_dict({})
+        root.load_state_dict({})
 
 
 @clause(

@@ -72,11 +72,13 @@ def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, 
 )
 @given(blueprint=blueprints(), fill=fills(), names=name_paths())
 def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device, blueprint, fill, names):
-    """A buffer registered with persistent=False is not part of the state_dict of its module, nor of any module
-    above."""
+    """A buffer registered with persistent=False is an attribute and in buffers() as any other, but not part of the
+    state_dict of its module, nor of any module above."""
     subject = implementation.build(blueprint, device)
     buffer = implementation.make(bp.Tensor((2,), fill=fill), device)
     implementation.register_buffer(subject.module, "own_buffer", buffer, persistent=False)
+    assert subject.module.own_buffer is buffer
+    assert any(one is buffer for one in subject.module.buffers())
     root = nest(implementation.Module, names, subject.module)
     prefix = "".join(f"{name}." for name in names)
     assert sorted(root.state_dict()) == sorted(key for key, _ in subject.model.state_dict(prefix))
@@ -89,15 +91,22 @@ def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device
 )
 @given(blueprint=blueprints(), parameter=parameters(), fill=fills())
 def test_parameters_and_buffers_set_to_none_are_not_included(implementation, device, blueprint, parameter, fill):
-    """A parameter or buffer that is registered as None, or set to None later, has no key in state_dict()."""
+    """A parameter or buffer that is registered as None, or set to None later, reads None and is in neither
+    parameters() nor buffers() nor state_dict()."""
     slots = {"no_parameter": bp.Empty("parameter"), "no_buffer": bp.Empty("buffer")}
     tensors = {"own_parameter": parameter, "own_buffer": bp.Buffer((2,), fill=fill)}
     subject = implementation.build(extended(blueprint, **slots, **tensors), device)
+    module, own = subject[subject.below], (subject.key("own_parameter"), subject.key("own_buffer"))
     expected = {key for key, _ in subject.model.state_dict()}
     assert set(subject.module.state_dict()) == expected
-    subject[subject.below].own_parameter = None
-    subject[subject.below].own_buffer = None
-    assert set(subject.module.state_dict()) == expected - {subject.key("own_parameter"), subject.key("own_buffer")}
+    assert [module.no_parameter, module.no_buffer] == [None, None]
+    module.own_parameter = None
+    module.own_buffer = None
+    assert [module.own_parameter, module.own_buffer] == [None, None]
+    assert set(subject.module.state_dict()) == expected - set(own)
+    listed = [name for name, _ in (*subject.module.named_parameters(), *subject.module.named_buffers())]
+    known = [name for name, _ in (*subject.model.named_parameters(), *subject.model.named_buffers())]
+    assert sorted(listed) == sorted(name for name in known if name not in own)
 
 
 @clause(

@@ -80,17 +80,18 @@ def test_remove_duplicate_false_yields_every_path_of_every_module(implementation
     "a memo to store the set of modules already added to the result",
     needs="Module.named_modules(memo)",
 )
-@given(blueprint=blueprints())
-def test_named_modules_skips_and_extends_memo(implementation, device, blueprint):
-    """named_modules(memo=seen) skips the modules already in the set, with all below them, and adds those it yields."""
+@given(blueprint=blueprints(), places=st.lists(st.integers(0, 23), min_size=1, max_size=3))
+def test_named_modules_skips_and_extends_memo(implementation, device, blueprint, places):
+    """named_modules(memo=seen) skips the modules already in the set, itself included, with all below them, and adds those
+    it yields."""
     subject = implementation.build(blueprint, device)
-    for name, known in subject.model.named_modules()[1:2]:
-        seen = {subject[known]}
-        observed = subject.named(subject.module.named_modules(memo=seen))
-        modules = {module.path: module for module in subject.model.modules()}
-        expected = [(name, module.path) for name, module in subject.model.visits(seen={modules[known]})]
-        assert observed == expected
-        assert set(subject.paths(seen)) == {known, *(path for _, path in expected)}
+    modules = subject.model.modules()
+    known = [modules[place % len(modules)] for place in places]
+    seen = {subject[module.path] for module in known}
+    observed = subject.named(subject.module.named_modules(memo=seen))
+    expected = [(name, module.path) for name, module in subject.model.visits(seen=set(known))]
+    assert observed == expected
+    assert set(subject.paths(seen)) == {module.path for module in known} | {path for _, path in expected}
 
 
 @clause(
@@ -133,8 +134,9 @@ def test_every_collection_is_an_iterator_and_each_call_a_fresh_one(implementatio
         for method in (name, f"named_{name}"):
             first, second = getattr(subject.module, method)(), getattr(subject.module, method)()
             assert isinstance(first, Iterator), f"{method}() returned a {type(first).__name__}"
-            consumed = len(list(first))
-            assert len(list(second)) == consumed, f"{method}(): the second call continued the first"
+            look = subject.named if method.startswith("named_") else subject.paths
+            consumed = look(first)
+            assert look(second) == consumed, f"{method}(): the second call continued the first"
 
 
 @clause(

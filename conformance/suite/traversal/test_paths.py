@@ -80,14 +80,19 @@ def test_a_path_to_nothing_or_to_another_kind_raises_attribute_error(implementat
 )
 @given(blueprint=blueprints(shared=False), place=st.integers(0, 15))
 def test_set_submodule_puts_a_module_in_the_place_of_the_one_under_a_path(implementation, device, blueprint, place):
-    """set_submodule(path, new) puts new in the place of the submodule under that path, and leaves the rest of the tree."""
+    """set_submodule(path, new) puts new in the place of the submodule under that path, and leaves the rest of the tree, in
+    its order."""
     subject = implementation.build(extended(blueprint, child=bp.Module({"inner": bp.Module()})), device)
-    names = [name for name, _ in subject.model.named_modules()]
-    target, new = names[1 + place % (len(names) - 1)], implementation.Module()
+    before = subject.model.named_modules()
+    target, new = before[1 + place % (len(before) - 1)][0], implementation.Module()
     subject.module.set_submodule(target, new)
-    found = dict(subject.module.named_modules())
-    assert found[target] is new
-    assert sorted(found) == sorted(name for name in names if not name.startswith(f"{target}."))
+    found = list(subject.module.named_modules())
+    assert dict(found)[target] is new
+    left = [(name, path) for name, path in before if not name.startswith(f"{target}.")]
+    assert [name for name, _ in found] == [name for name, _ in left]
+    assert subject.named((name, module) for name, module in found if name != target) == [
+        (name, path) for name, path in left if name != target
+    ]
 
 
 @clause(
