@@ -272,9 +272,9 @@ def pages() -> dict[Path, str]:
     }
 
 
-def transcribed() -> dict[Path, str]:
+def transcribed(*names: str) -> dict[Path, str]:
     """What the pages should hold whose outputs are printed by commands: this runs them, which takes its time."""
-    found = [ROOT / "docs/reports.md", ROOT / "docs/implementers.md"]
+    found = [ROOT / "docs" / name for name in names or ("reports.md", "implementers.md")]
     return {page: transcripts.renewed(page.read_text(encoding="utf-8")) for page in found}
 
 
