@@ -15,8 +15,6 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
-
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 
@@ -27,7 +25,8 @@ from conformance.contract import CLAUSES, Severity, capabilities  # noqa: E402
 from conformance.explain import failure  # noqa: E402
 from conformance.language.text import parse_arguments  # noqa: E402
 from conformance.run import deviations  # noqa: E402
-from conformance.run.judge import Case, judge  # noqa: E402
+from conformance.run.judge import Case, Verdict  # noqa: E402
+from conformance.run.record import FAILED, Record  # noqa: E402
 from docs import results  # noqa: E402
 
 #: What the default set installs, and the newest version that results are kept of.
@@ -188,11 +187,33 @@ def areas() -> str:
     return table(["area", *map(str, Severity), f"deviations of PyTorch {DEFAULT}"], rows)
 
 
-def renewed(page: Path, **parts: str) -> str:
-    """A page with its generated parts renewed."""
+def run() -> str:
+    """What a run of the default PyTorch prints, where there is no CUDA."""
+    stated = [clause for clause in CLAUSES.values() if clause.severity is not Severity.SMOKE]
+    untested = sum(clause.function is None for clause in stated)
+    checked, smoke = len(stated) - untested, len(CLAUSES) - len(stated)
+    known = sum(any(entry.applies(DEFAULT, "cpu") for entry in entries) for entries in recorded("torch").values())
+    lines = f"""
+conformance: torch {DEFAULT}+cpu, devices cpu, cuda, profile default, seed random, {len(stated)} clauses
+...
+================================= conformance ==================================
+torch {DEFAULT}+cpu: {checked} of {checked} clauses selected
+[cpu] smoke: {smoke} passed, 0 failed
+[cpu] {checked} of {checked} asked: {checked - known} passed, {known} known deviations, 0 failed
+[cuda] smoke: 0 passed, 0 failed, {smoke} not run
+[cuda] 0 of {checked} asked: 0 passed, 0 failed, {checked} not run
+   {checked} skipped or not run: capability device.cuda: torch.cuda.is_available() is False on this machine
+untested: {untested} clauses are known and not checked yet
+================= {checked - known + smoke} passed, {checked + smoke} skipped, {known} xfailed in 24.43s ================
+"""
+    return f"```{lines}```"
+
+
+def renewed(page: Path, **parts: str | None) -> str:
+    """A page with its generated parts renewed; one that is None stays as it is."""
     return re.sub(
         r"(<!-- generated (\w+) -->\n).*?(<!-- end -->)",
-        lambda match: f"{match[1]}{parts[match[2]]}\n{match[3]}",
+        lambda match: match[0] if parts[match[2]] is None else f"{match[1]}{parts[match[2]]}\n{match[3]}",
         page.read_text(encoding="utf-8"),
         flags=re.DOTALL,
     )
@@ -247,29 +268,32 @@ def failure_shown() -> str | None:
         again = f"python -m pytest 'conformance/suite/{test}' --implementation stops:implementation"
         given = parse_arguments("blueprint=Module({'a': Identity(), 'weight': Identity()}), prefix=''")
         case = Case(clause, module.implementation)
-        known = deviations.Deviation(clause.id, "", "", SpecifierSet(), (), given)
-        shown = failure.explain(clause, failure.recorded(case, judge(case, deviations=[known])), again)
+        try:
+            clause.function(implementation=case.implementation, device=case.device, **given)
+        except AssertionError as error:
+            verdict = Verdict(Record(clause.id, case.device, FAILED), error, given)
+        shown = failure.explain(clause, failure.recorded(case, verdict), again)
     return f"```\n{shown}\n```"
 
 
 def pages() -> dict[Path, str]:
     """What each generated file should hold."""
     contract.load()
-    shown, parts = failure_shown(), {"areas": areas(), "implementations": implementations()}
+    shown, parts = failure_shown(), {"run": run(), "areas": areas(), "implementations": implementations()}
     return {
         ROOT / "docs/contract.md": contract_page(),
         ROOT / "docs/capabilities.md": capabilities_page(),
         ROOT / "docs/findings.md": findings_page(),
         ROOT / "docs/versions.md": results.versions_page(VERSIONS, table),
         **{ROOT / f"docs/findings/{name}.md": departures_page(name) for name in others()},
-        **({ROOT / "docs/failures.md": renewed(ROOT / "docs/failures.md", failure=shown)} if shown else {}),
-        **({ROOT / "README.md": renewed(ROOT / "README.md", **parts, failure=shown)} if shown else {}),
+        ROOT / "docs/failures.md": renewed(ROOT / "docs/failures.md", failure=shown),
+        ROOT / "README.md": renewed(ROOT / "README.md", **parts, failure=shown),
     }
 
 
-def transcribed() -> dict[Path, str]:
+def transcribed(*names: str) -> dict[Path, str]:
     """What the pages should hold whose outputs are printed by commands: this runs them, which takes its time."""
-    found = [ROOT / "docs/reports.md", ROOT / "docs/implementers.md"]
+    found = [ROOT / "docs" / name for name in names or ("reports.md", "implementers.md")]
     return {page: transcripts.renewed(page.read_text(encoding="utf-8")) for page in found}
 
 
