@@ -149,13 +149,20 @@ def wrongly(kind):
         if kind == "another place":
             self.here = (*self.here[:-1], (self.here[-1][0], 1, 1))
         self.emit(
-            ast.parse({"another type": "[][0]", "another place": "assert 1 == 2", "no failure": "pass"}[kind]).body[0]
+            ast.parse(
+                {
+                    "another type": "[][0]",
+                    "another place": "assert 1 == 2",
+                    "other sides": "assert 1 == 2",
+                    "no failure": "pass",
+                }[kind]
+            ).body[0]
         )
 
     return wrong
 
 
-@pytest.mark.parametrize("kind", ["another type", "another place", "no failure"])
+@pytest.mark.parametrize("kind", ["another type", "another place", "other sides", "no failure"])
 def test_a_wrong_translation_costs_the_script_and_says_nothing_untrue(kind, fault, monkeypatch):
     monkeypatch.setattr(Specialiser, "statement_Assert", wrongly(kind))
     obstacle = shown_rightly(constructs.list_comprehension, finding.find("reference"), monkeypatch)

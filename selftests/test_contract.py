@@ -108,6 +108,21 @@ def test_clauses_are_listed_by_family_in_the_order_of_the_suite():
     assert order == sorted(order)
 
 
+#: Clauses that need something else since each property says itself what it needs, and why.
+OTHER_NEEDS = {
+    "hooks_forward/hook-replaces-output": "asked of whatever module can be called, as the clause that is part of it was",
+}
+
+
+def test_a_clause_needs_what_it_needed_when_that_followed_from_the_names_of_its_arguments():
+    lines = (Path(__file__).parent / "needs.txt").read_text(encoding="utf-8").splitlines()
+    before = {
+        id: set(filter(None, needs.strip().split("; "))) for id, _, needs in (line.partition(":") for line in lines)
+    }
+    known = {id: needs for id, needs in before.items() if id not in SUCCESSORS}
+    assert {id for id in known if set(CLAUSES[id].needs) != known[id]} == set(OTHER_NEEDS)
+
+
 def test_properties_name_no_implementation():
     names = re.compile(r"\b(torch|paddle|numpy)\b(?!\.\w)|import torch|paddlepaddle", re.IGNORECASE)
     for module in suite_modules():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.suite.support.containers import (
     MODULES,
     Index,
@@ -94,9 +94,9 @@ def test_calling_a_sequential_passes_each_output_to_the_next_module(implementati
     "sequential/computes-the-composition-of-its-members",
     "torch.nn.Sequential",
     "the layers in a ``Sequential`` are connected in a cascading way.",
-    needs="Sequential",
+    needs=("computation", "Sequential"),
 )
-@given(blueprint=callables(), rows=rows())
+@for_any_module(blueprint=callables(), rows=rows())
 def test_a_sequential_computes_what_its_members_compute_one_after_another(implementation, device, blueprint, rows):
     """A Sequential of layers, nested, shared and named ones included, computes the composition of their functions."""
     blueprint = blueprint.map(as_sequential).replace(kind="Sequential")

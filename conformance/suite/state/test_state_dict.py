@@ -8,7 +8,7 @@ from collections import OrderedDict
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled
 from conformance.model.state import chosen, readings
@@ -26,7 +26,7 @@ NOTE = "https://docs.pytorch.org/docs/stable/notes/serialization.html"
     "Both parameters and persistent buffers (e.g. running averages) are included. Keys are corresponding parameter and "
     "buffer names.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_state_dict_has_a_key_for_every_name_of_a_parameter_or_persistent_buffer(implementation, device, blueprint):
     """The keys of state_dict() are exactly the dotted names of the parameters and persistent buffers of the tree; a
     shared one is there under every name."""
@@ -41,7 +41,7 @@ def test_state_dict_has_a_key_for_every_name_of_a_parameter_or_persistent_buffer
     "0.]))",
     severity=RECOMMENDED,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_keys_are_own_parameters_then_own_buffers_then_those_of_each_child(implementation, device, blueprint):
     """state_dict() lists a module's own parameters, then its own buffers, then the entries of each child, each in
     registration order."""
@@ -54,7 +54,7 @@ def test_keys_are_own_parameters_then_own_buffers_then_those_of_each_child(imple
     STATE_DICT,
     "Return a dictionary containing references to the whole state of the module.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, device, blueprint):
     """Every entry of state_dict() has the shape, dtype and values of the parameter or buffer of that name."""
     subject = implementation.build(blueprint, device)
@@ -70,7 +70,7 @@ def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, 
     since="1.6",
     needs="Module.register_buffer(persistent)",
 )
-@given(blueprint=blueprints(), fill=fills(), names=name_paths())
+@for_any_module(blueprint=blueprints(), fill=fills(), names=name_paths())
 def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device, blueprint, fill, names):
     """A buffer registered with persistent=False is an attribute and in buffers() as any other, but not part of the
     state_dict of its module, nor of any module above."""
@@ -89,7 +89,7 @@ def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device
     STATE_DICT,
     "Parameters and buffers set to ``None`` are not included.",
 )
-@given(blueprint=blueprints(), parameter=parameters(), fill=fills())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), fill=fills())
 def test_parameters_and_buffers_set_to_none_are_not_included(implementation, device, blueprint, parameter, fill):
     """A parameter or buffer that is registered as None, or set to None later, reads None and is in neither
     parameters() nor buffers() nor state_dict()."""
@@ -114,7 +114,7 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     STATE_DICT,
     "The returned object is a shallow copy. It contains references to the module's parameters and buffers.",
 )
-@given(blueprint=blueprints(), parameter=parameters())
+@for_any_module(blueprint=blueprints(), parameter=parameters())
 def test_a_write_into_the_module_shows_in_the_state_dict_and_back(implementation, device, blueprint, parameter):
     """The values of state_dict() share memory with the module's tensors: a write into one is seen in the other."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -136,7 +136,7 @@ def test_a_write_into_the_module_shows_in_the_state_dict_and_back(implementation
     STATE_DICT,
     "The returned object is a shallow copy.",
 )
-@given(blueprint=blueprints(), parameter=parameters(), which=picks(), fill=fills())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=picks(), fill=fills())
 def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, device, blueprint, parameter, which, fill):
     """Removing, replacing and adding entries of the returned dictionary changes nothing in the module."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -154,7 +154,7 @@ def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, devic
     STATE_DICT,
     "by default the :class:`~torch.Tensor` s returned in the state dict are detached from autograd.",
 )
-@given(blueprint=blueprints(), fill=fills())
+@for_any_module(blueprint=blueprints(), fill=fills())
 def test_by_default_no_value_requires_gradients(implementation, device, blueprint, fill):
     """By default no value of state_dict() requires gradients, while the module's parameters still do."""
     subject = implementation.build(extended(blueprint, own=bp.Parameter((2,), fill=fill)), device)
@@ -169,7 +169,7 @@ def test_by_default_no_value_requires_gradients(implementation, device, blueprin
     "If it's set to ``True``, detaching will not be performed.",
     needs="Module.state_dict(keep_vars)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_keep_vars_gives_the_parameters_and_buffers_themselves(implementation, device, blueprint):
     """The values of state_dict(keep_vars=True) are the module's own parameters and buffers, the very objects."""
     subject = implementation.build(blueprint, device)
@@ -184,7 +184,9 @@ def test_keep_vars_gives_the_parameters_and_buffers_themselves(implementation, d
     "a prefix added to parameter and buffer names to compose the keys in state_dict.",
     needs="Module.state_dict(prefix)",
 )
-@given(blueprint=blueprints(), prefix=st.sampled_from(("", "a", "a.", "module.", "model.encoder.0.", "weight")))
+@for_any_module(
+    blueprint=blueprints(), prefix=st.sampled_from(("", "a", "a.", "module.", "model.encoder.0.", "weight"))
+)
 def test_prefix_is_put_literally_before_every_key(implementation, device, blueprint, prefix):
     """state_dict(prefix=p) puts p, as it stands, before every key; a dot after it must be part of it."""
     subject = implementation.build(blueprint, device)
@@ -199,7 +201,7 @@ def test_prefix_is_put_literally_before_every_key(implementation, device, bluepr
     since="1.12",
     needs="Module.state_dict(destination)",
 )
-@given(blueprint=blueprints(), parameter=parameters(), ordered=st.booleans())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), ordered=st.booleans())
 def test_destination_is_updated_and_returned(implementation, device, blueprint, parameter, ordered):
     """state_dict(destination=d) writes the entries into d, over entries of equal key, keeps d's others, and returns
     d."""
@@ -216,7 +218,7 @@ def test_destination_is_updated_and_returned(implementation, device, blueprint, 
     STATE_DICT,
     "Otherwise, an ``OrderedDict`` will be created and returned.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_without_destination_each_call_returns_a_new_ordered_dict(implementation, device, blueprint):
     """Without destination, each call of state_dict() returns a new OrderedDict."""
     subject = implementation.build(blueprint, device)
@@ -232,7 +234,7 @@ def test_without_destination_each_call_returns_a_new_ordered_dict(implementation
     "in order.",
     needs=("Module.state_dict(destination)", "Module.state_dict(prefix)", "Module.state_dict(keep_vars)"),
 )
-@given(blueprint=blueprints(), keep_vars=st.booleans(), prefix=st.sampled_from(("", "a.")))
+@for_any_module(blueprint=blueprints(), keep_vars=st.booleans(), prefix=st.sampled_from(("", "a.")))
 def test_positional_arguments_are_destination_prefix_keep_vars(implementation, device, blueprint, keep_vars, prefix):
     """state_dict(d, p, k) does what state_dict(destination=d, prefix=p, keep_vars=k) does."""
     subject = implementation.build(blueprint, device)
@@ -279,7 +281,7 @@ def test_a_subclass_may_write_its_own_entries_into_the_state_dict(implementation
     severity=OBSERVED,
     needs="Module._version",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_the_metadata_of_a_state_dict_names_the_version_of_every_module(implementation, device, blueprint):
     """The attribute _metadata of a state_dict holds, under the dotted name of every module, its class's _version."""
     subject = implementation.build(blueprint, device)
