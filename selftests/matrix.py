@@ -3,15 +3,18 @@
     python -m selftests.matrix                  what is not known yet, or has changed since
     python -m selftests.matrix --seconds 600    for ten minutes; go on later
     python -m selftests.matrix --fresh          everything anew
+    python -m selftests.matrix --near           only what has to do with a fault: faster, and enough for a change
+    python -m selftests.matrix --sharpen        with ten times the arguments, of those clauses that look like others
 
 Each property is given the same few arguments under every fault: its own examples, and some that are drawn once, the same
 every time. A fault replaces functions; a property that never runs one of these on its arguments cannot see it and is not
 asked. Of the others those are asked that belong to an area that the fault is meant for, or quote the same page; and, with
-two of their arguments, the rest, unless there are so many that the function is one that everything stands on. A kill counts
+a third of their arguments, the rest, unless there are so many that the function is one that everything stands on. A kill counts
 if it happens again in a process of its own, since a fault may leave something behind for the next property.
 
 What is found is kept in ``matrix.json``: a row for each clause, in which its faults are named. That a fault is not in a row
-means that a quick look did not see it, or that it was not looked for; ``--examples`` draws more.
+means that a quick look did not see it, or that it was not looked for; ``--examples`` draws more. What ``test_faults`` proves
+with many more arguments is filled in.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,8 +52,8 @@ from selftests.faults import Fault
 
 FILE = Path(__file__).with_suffix(".json")
 EXAMPLES = 6
-#: How many of them a property is given that has little to do with a fault, and none if it takes longer than this.
-FEW, LONG = 2, 1.0
+#: A property that has little to do with a fault is given one in so many of them, and none if it takes longer than this.
+FAR, LONG = 3, 1.0
 #: How many properties may run a function, for those that have little to do with its fault to be asked as well.
 WIDE = 120
 #: How many kills are looked at again one by one.
@@ -224,15 +227,20 @@ def replaced(fault: Fault) -> frozenset[Code] | None:
     return EVERYTHING if others or None in codes or not codes else frozenset(codes)  # type: ignore[arg-type]
 
 
+def near(fault: Fault, clause: Clause) -> bool:
+    """Whether the clause belongs to an area that the fault is meant for, or quotes the same page."""
+    meant = [contract.CLAUSES[id] for id in fault.catches]
+    return any(clause.area == one.area or clause.docs == one.docs for one in meant)
+
+
 def killed(fault: Fault, cases: list[Asked], subject: Any) -> list[str]:
     """The clauses among the cases that see the fault."""
     codes = replaced(fault)
-    meant = [contract.CLAUSES[id] for id in fault.catches]
-    areas, pages = {clause.area for clause in meant}, {clause.docs for clause in meant}
     concerned = [case for case in cases if codes is EVERYTHING or codes & case.runs]
-    near = [case for case in concerned if case.clause.area in areas or case.clause.docs in pages]
-    far = [case._replace(sets=case.sets[:FEW]) for case in concerned if case not in near and case.seconds < LONG]
-    asked = near + (far if len(concerned) <= WIDE else [])
+    asked = [case for case in concerned if near(fault, case.clause)]
+    if len(concerned) <= WIDE:
+        far = [case for case in concerned if case not in asked and case.seconds < LONG]
+        asked += [case._replace(sets=case.sets[: max(1, len(case.sets) // FAR)]) for case in far]
     fault.plant(pytest.MonkeyPatch())  # this process ends with it
     return list(kills(asked, subject))
 
@@ -286,6 +294,25 @@ class Matrix:
         self.clauses = clauses
         return {name: self.left.get(name, []) if name in self.faults else list(clauses) for name in faults}
 
+    def meant(self, planted: Iterable[Fault]) -> None:
+        """Fill in what ``test_faults`` proves with more arguments: that the clauses that a fault names see it."""
+        for fault in planted:
+            for id in fault.catches:
+                self.rows[id] = sorted({*self.rows[id], fault.name})
+
+    def alike(self) -> dict[str, list[str]]:
+        """The clauses of which each fault is seen by another clause too, and those others."""
+        sets = {clause: set(row) for clause, row in self.rows.items() if row}
+        found = {
+            one: [other for other, more in sets.items() if other != one and row <= more] for one, row in sets.items()
+        }
+        return {one: others for one, others in found.items() if others}
+
+    def unseen(self, clauses: Iterable[str]) -> dict[str, list[str]]:
+        """Of each fault those of the clauses that do not see it."""
+        chosen = list(clauses)
+        return {name: [id for id in chosen if name not in self.rows[id]] for name in self.faults}
+
     def add(self, fault: str, digest: str, asked: list[str], killed: list[str]) -> None:
         """What asking these clauses found."""
         self.faults[fault] = digest
@@ -326,6 +353,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--examples", type=int, default=None, help=f"drawn for each clause ({EXAMPLES})")
     parser.add_argument("--fresh", action="store_true", help="forget what is known")
+    parser.add_argument(
+        "--sharpen", action="store_true", help="ask clauses that look like others again, about ten times more"
+    )
+    parser.add_argument(
+        "--near", action="store_true", help="ask only clauses of a fault's areas, or that quote its pages"
+    )
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
 
@@ -333,7 +366,15 @@ def main(arguments: list[str] | None = None) -> None:
     if given.examples not in (None, matrix.examples):
         matrix = Matrix(given.examples)
     clauses, known = digests()
-    todo = {name: ids for name, ids in matrix.todo(clauses, known).items() if ids}
+    todo = matrix.todo(clauses, known)
+    if given.sharpen:
+        todo = matrix.unseen(matrix.alike())
+    if given.near:
+        planted = {fault.name: fault for fault in faults.FAULTS}
+        todo = {name: [id for id in ids if near(planted[name], contract.CLAUSES[id])] for name, ids in todo.items()}
+    for name in [name for name, ids in todo.items() if not ids]:
+        matrix.add(name, known[name], todo.pop(name), [])
+    examples = matrix.examples * 10 if given.sharpen else matrix.examples
     started = time.monotonic()
     for target in sorted({fault.target for fault in faults.FAULTS}, key=lambda name: name != "reference"):
         here = [
@@ -341,7 +382,7 @@ def main(arguments: list[str] | None = None) -> None:
         ]
         wanted = {id for _, ids in here for id in ids}
         chosen = [clause for clause in contract.checked() if clause.id in wanted]
-        _cases[target] = prepared(finding.find(target), chosen, matrix.examples) if here else []
+        _cases[target] = prepared(finding.find(target), chosen, examples) if here else []
         print(f"{target}: {len(here)} faults, {len(wanted)} clauses; {time.monotonic() - started:.0f} s", flush=True)
         with get_context("fork").Pool(given.jobs, maxtasksperchild=1) as pool:
             while here and time.monotonic() - started < given.seconds:
@@ -350,6 +391,7 @@ def main(arguments: list[str] | None = None) -> None:
                     matrix.add(name, known[name], asked, found)
                     print(f"{time.monotonic() - started:6.0f} s  {name}: {len(found)}", flush=True)
                 matrix.write()
+    matrix.meant(faults.FAULTS)
     matrix.write()
 
 

@@ -8,6 +8,7 @@ import io
 import sys
 import traceback
 import types
+from pathlib import Path
 
 import pytest
 
@@ -149,13 +150,20 @@ def wrongly(kind):
         if kind == "another place":
             self.here = (*self.here[:-1], (self.here[-1][0], 1, 1))
         self.emit(
-            ast.parse({"another type": "[][0]", "another place": "assert 1 == 2", "no failure": "pass"}[kind]).body[0]
+            ast.parse(
+                {
+                    "another type": "[][0]",
+                    "another place": "assert 1 == 2",
+                    "other sides": "assert 1 == 2",
+                    "no failure": "pass",
+                }[kind]
+            ).body[0]
         )
 
     return wrong
 
 
-@pytest.mark.parametrize("kind", ["another type", "another place", "no failure"])
+@pytest.mark.parametrize("kind", ["another type", "another place", "other sides", "no failure"])
 def test_a_wrong_translation_costs_the_script_and_says_nothing_untrue(kind, fault, monkeypatch):
     monkeypatch.setattr(Specialiser, "statement_Assert", wrongly(kind))
     obstacle = shown_rightly(constructs.list_comprehension, finding.find("reference"), monkeypatch)
@@ -169,3 +177,12 @@ def test_what_the_property_raised_is_asked_again_where_nobody_says_it(fault):
     told = script.write(clause_of(function), subject, "cpu", given, error)
     assert not told.obstacle and told == script.write(clause_of(function), subject, "cpu", given)
     assert told == script.write(clause_of(function), subject, "cpu", given, ValueError("of something else"))
+
+
+def test_the_page_on_writing_properties_lists_what_is_tried_here():
+    page = (Path(__file__).parent.parent / "docs/writing-properties.md").read_text(encoding="utf-8")
+    text = page.partition("## ")[0]
+    listed = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+    may = [each.__doc__ for name, each in constructs.EXAMPLES.items() if name not in constructs.REFUSED]
+    refused = [f"{constructs.EXAMPLES[name].__doc__}: {reason}" for name, reason in constructs.REFUSED.items()]
+    assert listed == may + refused

@@ -12,7 +12,7 @@ from conformance.explain import script
 from conformance.front.calls import check
 from conformance.run.judge import Case, judge
 from conformance.run.profiles import profile
-from selftests import faults
+from selftests import faults, mended
 
 contract.load()
 faults.load()
@@ -53,7 +53,13 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
 
 
 #: Clauses that need what the reference lacks and that PyTorch departs from: its deviation is the proof.
-PROVED_BY_PYTORCH = {"extra_state/of-a-lazy-module"}
+PROVED_BY_PYTORCH = {
+    "extra_state/of-a-lazy-module",
+    "functional_call/equal-tensors-for-tied-names",
+    "functional_call/in-place-changes-reach-each-dictionary",
+    "functional_call/names-of-a-shared-module-put-back",
+    "functional_call/some-of-the-tied-names-given",
+}
 
 
 def test_every_property_has_a_fault_but_those_that_pytorch_itself_fails():
@@ -88,3 +94,10 @@ def test_the_property_about_lazy_modules_passes_once_pytorch_is_mended(monkeypat
 
     monkeypatch.setattr(lazy, "_save_to_state_dict", mended)
     assert check(clause, subject, settings=SETTINGS).outcome == "passed"
+
+
+@pytest.mark.parametrize("clause", [clause.id for clause in contract.checked() if clause.area == "functional_call"])
+def test_the_properties_about_functional_call_pass_once_pytorch_is_mended(clause, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.func, "functional_call", mended.functional_call)
+    assert check(contract.CLAUSES[clause], finding.find("torch"), settings=SETTINGS).outcome == "passed"

@@ -10,12 +10,19 @@ import pytest
 
 from conformance import model
 from conformance.adapter import finding
+from conformance.adapter.absence import AdapterError
 from conformance.adapter.former import FORMER
 from conformance.adapter.lens import Lens, seen
 from conformance.adapter.port import Implementation
-from conformance.contract import CLAUSES, load
+from conformance.contract import ContractError, clause, load
+from conformance.contract.capabilities import DECLARED, FAMILIES, undeclared
 from conformance.implementations.reference import Reference
 from conformance.language import blueprint as bp
+
+
+def _property(implementation, device):
+    """A promise."""
+
 
 ROOT = Path(__file__).parent.parent
 
@@ -78,12 +85,48 @@ def test_the_text_of_a_layer_is_the_adapters():
     assert model.representation(tree, None, Lacking().extra_repr) == "Sequential(\n  (0): Dropout(of its own)\n)"
 
 
-def test_every_capability_that_a_clause_needs_is_one():
-    load()
-    implementation = Lacking()
-    for clause in CLAUSES.values():
-        for capability in clause.needs:
-            assert "is no capability" not in (implementation.lacks(capability) or ""), clause.id
+# --- capabilities -----------------------------------------------------------------------------------------------------
+
+
+def test_every_capability_that_a_clause_needs_is_there_somewhere():
+    """A misspelt one would be lacking everywhere, and its clause be skipped without a word."""
+    pytest.importorskip("torch")
+    somewhere = [finding.find(name) for name in ("reference", "torch")]
+    needed = {capability for clause in load().values() for capability in (*clause.needs, *clause.about)}
+    assert [each for each in needed if each not in DECLARED and all(one.lacks(each) for one in somewhere)] == []
+
+
+@pytest.mark.parametrize(
+    "capability, hint", [("saev.zip", "did you mean 'save.zip'?"), ("tree.1d", "did you mean"), ("?", "expected Name")]
+)
+def test_a_capability_that_is_not_declared_is_refused_in_one_sentence(capability, hint, monkeypatch):
+    assert hint in undeclared(capability) and "\n" not in undeclared(capability)
+    with pytest.raises(ContractError, match="area/few-words: .*is no capability"):
+        clause("area/few-words", "torch.nn.Module", "", needs=capability)(_property)
+    told = Lacking(**{capability: "not here"})
+    monkeypatch.setattr("conformance.implementations.reference.implementation", told)
+    with pytest.raises(AdapterError, match="implementation 'reference': .*is no capability"):
+        finding.find("reference")
+
+
+@pytest.mark.parametrize(
+    "capability", ["deepcopy", "tree.bfloat16", "drawn.empty", "dtype.float8", "device.tpu", "Module.f(x)", "F", "f(x)"]
+)
+def test_a_capability_that_is_declared_or_of_a_family_is_none_the_less_one(capability):
+    assert undeclared(capability) is None
+
+
+def test_the_dtypes_of_trees_are_those_of_blueprints():
+    assert {f"tree.{dtype}" for dtype in bp.DTYPES} <= DECLARED.keys()
+
+
+def test_the_page_lists_every_capability():
+    page = (ROOT / "docs/capabilities.md").read_text(encoding="utf-8")
+    for name in (*DECLARED, *(family.form for family in FAMILIES)):
+        assert f"| `{name}` |" in page, f"{name}: python docs/generate.py lists it"
+
+
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def test_what_is_drawn_is_narrowed_and_a_witness_is_not():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.capabilities import TREE
 from conformance.language import blueprint as bp
 from conformance.language.transform import held_paths
 
@@ -17,15 +18,10 @@ def numbered(names: Iterable[str]) -> bool:
     return all(name == str(i) for i, name in enumerate(names))
 
 
-#: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
-#: registered as None, tensors without dimensions, a mode of each module's own.
-TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
-
-
 def missing_features(implementation: Lens) -> frozenset[str]:
     """What blueprints may hold and the implementation cannot."""
     features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
-    features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
+    features += TREE
     missing = {
         feature
         for feature in features

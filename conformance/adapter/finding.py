@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from conformance.adapter.absence import AdapterError
 from conformance.adapter.lens import Lens, seen
 from conformance.adapter.port import Implementation
+from conformance.contract.capabilities import undeclared
 
 #: What an adapter cannot do without.
 REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", "write")
@@ -82,7 +83,7 @@ def find(name: str) -> Lens:
     if not isinstance(found, (Implementation, Lens)):
         raise AdapterError(
             f"implementation {name!r} is a {type(found).__name__}: expected an instance of "
-            "conformance.implementation.Implementation"
+            "conformance.adapter.Implementation"
         )
     found = seen(found)
     _check(name, found)
@@ -116,6 +117,9 @@ def _check(name: str, found: Lens) -> None:
             raise AdapterError(
                 f"implementation {name!r} cannot say its {what}: {type(error).__name__}: {error}; mend the adapter"
             ) from error
+    for capability in (*found.lacking, *found.hidden):
+        if reason := undeclared(capability):
+            raise AdapterError(f"implementation {name!r}: {reason}")
     if found.contract_version is not None:
         try:
             Version(found.contract_version)

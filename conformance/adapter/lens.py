@@ -19,7 +19,7 @@ from conformance.adapter.absence import Absent, accepts, asked
 from conformance.adapter.features import missing_features, restricted
 from conformance.adapter.former import Former, former, lens_of
 from conformance.build.execute import Subject
-from conformance.contract.capabilities import SEMANTIC
+from conformance.contract.capabilities import DECLARED, undeclared
 from conformance.language import blueprint as bp
 from conformance.language.transform import with_elements, without_empty
 from conformance.model import Reading
@@ -113,16 +113,15 @@ class Lens:
 
     def _introspected(self, capability: str) -> str | None:
         area, _, rest = capability.partition(".")
-        if capability in SEMANTIC or area in ("tree", "drawn"):
+        if capability in DECLARED:
             return None
+        if reason := undeclared(capability):
+            return reason
         if area == "device":
             return self.unavailable(rest)
         if area == "dtype":
             return self._try_dtype(rest)
-        match = re.fullmatch(r"(\w+)(?:\.(\w+))?(?:\((\w+)\))?", capability)
-        if match is None:
-            return f"{capability!r} is no capability: expected Name, Class.method or Class.method(argument)"
-        name, method, argument = match.groups()
+        name, method, argument = re.fullmatch(r"(\w+)(?:\.(\w+))?(?:\((\w+)\))?", capability).groups()  # type: ignore
         try:
             found = getattr(self, name)
         except Absent as absent:

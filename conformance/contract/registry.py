@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conformance.contract.capabilities import undeclared
 from conformance.contract.clause import REQUIRED, SMOKE, UNTESTED, Clause, ContractError, Severity
 from conformance.contract.successors import successor
 
@@ -43,13 +44,17 @@ def clause(
     """Say which clause a property checks; the property's docstring is the clause's sentence.
 
     Raises:
-        ContractError: the id is not "area/few-words", is taken, or the property has no docstring.
+        ContractError: the id is not "area/few-words", is taken, the property has no docstring, or a capability is none.
     """
 
     def register(function: Property) -> Property:
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        needed, spoken_of = ((each,) if isinstance(each, str) else tuple(each) for each in (needs, about))
+        for capability in (*needed, *spoken_of):
+            if reason := undeclared(capability):
+                raise ContractError(f"{id}: {reason}")
         strategies = getattr(function, "strategies", {})
         function = _skipping(function)
         made = Clause(
@@ -60,12 +65,12 @@ def clause(
             " ".join(quote.split()),
             since,
             until,
-            (*getattr(function, "needs", CONSTRUCTION), *((needs,) if isinstance(needs, str) else needs)),
+            (*getattr(function, "needs", CONSTRUCTION), *needed),
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
             shows,
-            (about,) if isinstance(about, str) else about,
+            spoken_of,
         )
         _add(made)
         test = made.test()

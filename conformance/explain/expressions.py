@@ -221,7 +221,8 @@ class Expressions:
                 return [Static(item) for item in value.value]
             return [Static(item, (part, scope)) for item, part in zip(value.value, parts)]
         if isinstance(value, Code) and isinstance(value.node, (ast.Tuple, ast.List)):
-            return [Code(item) for item in value.node.elts]
+            if not any(isinstance(item, ast.Starred) for item in value.node.elts):
+                return [Code(item) for item in value.node.elts]
         return None
 
     def value_IfExp(self, node: ast.IfExp, scope: Scope) -> Value:
@@ -364,8 +365,8 @@ class Expressions:
         base = self.value(node.value, scope)
         if isinstance(base, Tree):
             return self.object_at(base, index)
-        if isinstance(base, Code) and isinstance(base.node, (ast.Tuple, ast.List)):
-            base = Pack([Code(item) for item in base.node.elts], list)
+        if isinstance(base, Code) and (items := self.items(base)) is not None:
+            base = Pack(items, list)
         if isinstance(index, Static):
             if isinstance(base, Table) and index.value in base.items:
                 return base.items[index.value]

@@ -70,8 +70,9 @@ def write(
         error: what the property raised; it is asked again where that is not known.
     """
     function = property_of(clause)
+    given = {**arguments, "implementation": implementation, "device": device}
     if not guard.passes_through(error, function):
-        error = guard.raised(function, {**arguments, "implementation": implementation, "device": device})
+        error = guard.raised(function, given)
     if error is None:
         return calling(clause, implementation, device, arguments, "the property finds nothing")
     found, obstacle = None, ""
@@ -79,6 +80,8 @@ def write(
         for fills in ways(clause, implementation, device, arguments):
             made = translated(clause, implementation, device, arguments, fills)
             obstacle = made.difference(error, function)
+            if not obstacle and made.kind == "AssertionError":
+                obstacle = guard.other_sides(function, given, made.script.observed, made.script.expected)
             if not obstacle:
                 found = made.script
                 if len(found.text) <= LONGEST:

@@ -38,7 +38,6 @@ class Candle(Implementation):
         "write": "tensors are immutable",
         "deepcopy": "a tensor can be neither copied by copy.deepcopy nor pickled",
         "pickle.module": "a tensor cannot be pickled",
-        "source": "failing trees are shown as PyTorch code, which candle cannot run unchanged",
         "tree.transient": "there is no register_buffer: an assigned tensor is a persistent buffer",
         "tree.empty_buffer": "there is no register_buffer: a name cannot be reserved",
         "tree.empty_parameter": "there is no register_parameter: a name cannot be reserved",

@@ -274,7 +274,6 @@ class Cpp(Torch):
         "ParameterDict.__delitem__": "a C++ dict has pop(), but nothing that only deletes",
         "deepcopy": "clone() is only there for classes with a reset() of their own",
         "pickle.module": "a C++ module is saved to an archive",
-        "source": "failing trees are shown as PyTorch code in Python",
         "tree.transient": "every C++ buffer is saved",
         "tree.empty_module": "a name cannot be reserved for a module",
         "tree.mode": "the mode of a single module cannot be set",

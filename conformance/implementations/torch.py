@@ -29,7 +29,7 @@ class Torch(Implementation):
 
     def __getattr__(self, name: str) -> Any:
         # torch.nn first (Module, Linear, Parameter, ...), then global hooks and utilities, then torch itself (save, load, ...)
-        for namespace in (nn, _module, nn.modules.utils, torch):
+        for namespace in (nn, _module, nn.modules.utils, torch, nn.utils, nn.parameter, getattr(torch, "func", None)):
             if not name.startswith("_") and hasattr(namespace, name):
                 return getattr(namespace, name)
         return super().__getattr__(name)

@@ -15,5 +15,6 @@ FAMILIES = (
     "copies",
     "files",
     "devices",
+    "functional",
     "lives",
 )
