@@ -107,9 +107,10 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     module.own_buffer = None
     assert [module.own_parameter, module.own_buffer] == [None, None]
     assert set(subject.module.state_dict()) == expected - set(own)
-    listed = [name for name, _ in (*subject.module.named_parameters(), *subject.module.named_buffers())]
-    known = [name for name, _ in (*subject.model.named_parameters(), *subject.model.named_buffers())]
-    assert sorted(listed) == sorted(name for name in known if name not in own)
+    for kind in ("parameters", "buffers"):
+        listed = [name for name, _ in getattr(subject.module, f"named_{kind}")()]
+        known = [name for name, _ in getattr(subject.model, f"named_{kind}")()]
+        assert sorted(listed) == sorted(name for name in known if name not in own)
 
 
 @clause(
