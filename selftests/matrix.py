@@ -3,6 +3,7 @@
     python -m selftests.matrix                  what is not known yet, or has changed since
     python -m selftests.matrix --seconds 600    for ten minutes; go on later
     python -m selftests.matrix --fresh          everything anew
+    python -m selftests.matrix --near           only what has to do with a fault: faster, and enough for a change
     python -m selftests.matrix --sharpen        with ten times the arguments, of those clauses that look like others
 
 Each property is given the same few arguments under every fault: its own examples, and some that are drawn once, the same
@@ -12,7 +13,8 @@ a third of their arguments, the rest, unless there are so many that the function
 if it happens again in a process of its own, since a fault may leave something behind for the next property.
 
 What is found is kept in ``matrix.json``: a row for each clause, in which its faults are named. That a fault is not in a row
-means that a quick look did not see it, or that it was not looked for; ``--examples`` draws more.
+means that a quick look did not see it, or that it was not looked for; ``--examples`` draws more. What ``test_faults`` proves
+with many more arguments is filled in.
 """
 
 from __future__ import annotations
@@ -225,19 +227,20 @@ def replaced(fault: Fault) -> frozenset[Code] | None:
     return EVERYTHING if others or None in codes or not codes else frozenset(codes)  # type: ignore[arg-type]
 
 
+def near(fault: Fault, clause: Clause) -> bool:
+    """Whether the clause belongs to an area that the fault is meant for, or quotes the same page."""
+    meant = [contract.CLAUSES[id] for id in fault.catches]
+    return any(clause.area == one.area or clause.docs == one.docs for one in meant)
+
+
 def killed(fault: Fault, cases: list[Asked], subject: Any) -> list[str]:
     """The clauses among the cases that see the fault."""
     codes = replaced(fault)
-    meant = [contract.CLAUSES[id] for id in fault.catches]
-    areas, pages = {clause.area for clause in meant}, {clause.docs for clause in meant}
     concerned = [case for case in cases if codes is EVERYTHING or codes & case.runs]
-    near = [case for case in concerned if case.clause.area in areas or case.clause.docs in pages]
-    far = [
-        case._replace(sets=case.sets[: max(1, len(case.sets) // FAR)])
-        for case in concerned
-        if case not in near and case.seconds < LONG
-    ]
-    asked = near + (far if len(concerned) <= WIDE else [])
+    asked = [case for case in concerned if near(fault, case.clause)]
+    if len(concerned) <= WIDE:
+        far = [case for case in concerned if case not in asked and case.seconds < LONG]
+        asked += [case._replace(sets=case.sets[: max(1, len(case.sets) // FAR)]) for case in far]
     fault.plant(pytest.MonkeyPatch())  # this process ends with it
     return list(kills(asked, subject))
 
@@ -290,6 +293,12 @@ class Matrix:
         self.left = {name: ids for name, ids in self.left.items() if ids}
         self.clauses = clauses
         return {name: self.left.get(name, []) if name in self.faults else list(clauses) for name in faults}
+
+    def meant(self, planted: Iterable[Fault]) -> None:
+        """Fill in what ``test_faults`` proves with more arguments: that the clauses that a fault names see it."""
+        for fault in planted:
+            for id in fault.catches:
+                self.rows[id] = sorted({*self.rows[id], fault.name})
 
     def alike(self) -> dict[str, list[str]]:
         """The clauses of which each fault is seen by another clause too, and those others."""
@@ -347,6 +356,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--sharpen", action="store_true", help="ask clauses that look like others again, about ten times more"
     )
+    parser.add_argument(
+        "--near", action="store_true", help="ask only clauses of a fault's areas, or that quote its pages"
+    )
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
 
@@ -357,7 +369,11 @@ def main(arguments: list[str] | None = None) -> None:
     todo = matrix.todo(clauses, known)
     if given.sharpen:
         todo = matrix.unseen(matrix.alike())
-    todo = {name: ids for name, ids in todo.items() if ids}
+    if given.near:
+        planted = {fault.name: fault for fault in faults.FAULTS}
+        todo = {name: [id for id in ids if near(planted[name], contract.CLAUSES[id])] for name, ids in todo.items()}
+    for name in [name for name, ids in todo.items() if not ids]:
+        matrix.add(name, known[name], todo.pop(name), [])
     examples = matrix.examples * 10 if given.sharpen else matrix.examples
     started = time.monotonic()
     for target in sorted({fault.target for fault in faults.FAULTS}, key=lambda name: name != "reference"):
@@ -375,6 +391,7 @@ def main(arguments: list[str] | None = None) -> None:
                     matrix.add(name, known[name], asked, found)
                     print(f"{time.monotonic() - started:6.0f} s  {name}: {len(found)}", flush=True)
                 matrix.write()
+    matrix.meant(faults.FAULTS)
     matrix.write()
 
 

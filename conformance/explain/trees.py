@@ -170,6 +170,8 @@ class Trees:
         if not all(isinstance(given[key], Static) for key in defaults):
             return None
         dtype, device, shape = (given[key].value for key in defaults)
+        if not str(dtype).isidentifier():  # an argument of a witness that a stranger wrote, and no dtype
+            raise Unsupported(f"{dtype!r} is no dtype")
         values = given["values"]
         text = self._numbers(values.value, shape, dtype) if isinstance(values, Static) and shape else None
         text = text or ast.unparse(self.lift(values))

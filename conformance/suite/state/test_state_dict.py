@@ -13,6 +13,7 @@ from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled
 from conformance.model.state import chosen, readings
 from conformance.suite.support.nesting import nest
+from conformance.suite.support.registering import register
 from strategies import blueprints, fills, parameters
 from strategies.state import name_paths, picks
 
@@ -99,7 +100,9 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     module, own = subject[subject.below], (subject.key("own_parameter"), subject.key("own_buffer"))
     expected = {key for key, _ in subject.model.state_dict()}
     assert set(subject.module.state_dict()) == expected
-    assert [module.no_parameter, module.no_buffer] == [None, None]
+    register(implementation, module, "parameter", "none_parameter", None)
+    register(implementation, module, "buffer", "none_buffer", None)
+    assert [module.none_parameter, module.none_buffer] == [None, None]
     module.own_parameter = None
     module.own_buffer = None
     assert [module.own_parameter, module.own_buffer] == [None, None]
