@@ -468,7 +468,7 @@ def import_inside(implementation, device, blueprint):
 COUNT = 0
 
 
-@refused("a statement Global")
+@refused("it changes a variable at the top of a file")
 def global_variable(implementation, device, blueprint):
     """`global`"""
     global COUNT
@@ -779,7 +779,7 @@ def typed_named_tuple(implementation, device, blueprint):
     assert observed == expected
 
 
-@refused("a statement AsyncFunctionDef")
+@refused("it is asynchronous")
 def coroutine(implementation, device, blueprint):
     """`async` and `await`"""
     import asyncio

@@ -3,14 +3,18 @@
     python -m selftests.matrix                  what is not known yet, or has changed since
     python -m selftests.matrix --seconds 600    for ten minutes; go on later
     python -m selftests.matrix --fresh          everything anew
+    python -m selftests.matrix --near           only what has to do with a fault: faster, and enough for a change
+    python -m selftests.matrix --sharpen        with ten times the arguments, of those clauses that look like others
 
 Each property is given the same few arguments under every fault: its own examples, and some that are drawn once, the same
 every time. A fault replaces functions; a property that never runs one of these on its arguments cannot see it and is not
-asked. One that neither belongs to an area that the fault is meant for nor quotes the same page is given two of its
-arguments only. A kill counts if it happens again in a process of its own, since a fault may leave something behind for the next
-property. What is found is kept in ``matrix.json``: a row for each clause, in which its faults are named.
+asked. Of the others those are asked that belong to an area that the fault is meant for, or quote the same page; and, with
+a third of their arguments, the rest, unless there are so many that the function is one that everything stands on. A kill counts
+if it happens again in a process of its own, since a fault may leave something behind for the next property.
 
-A few arguments are not many: that a fault is not in a row means that a quick look did not see it. ``--examples`` draws more.
+What is found is kept in ``matrix.json``: a row for each clause, in which its faults are named. That a fault is not in a row
+means that a quick look did not see it, or that it was not looked for; ``--examples`` draws more. What ``test_faults`` proves
+with many more arguments is filled in.
 """
 
 from __future__ import annotations
@@ -20,12 +24,11 @@ import hashlib
 import inspect
 import json
 import os
-import re
 import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,8 +52,12 @@ from selftests.faults import Fault
 
 FILE = Path(__file__).with_suffix(".json")
 EXAMPLES = 6
-#: How many of them a property is given that has little to do with a fault, and none if it takes longer than this.
-FEW, LONG = 2, 1.0
+#: A property that has little to do with a fault is given one in so many of them, and none if it takes longer than this.
+FAR, LONG = 3, 1.0
+#: How many properties may run a function, for those that have little to do with its fault to be asked as well.
+WIDE = 120
+#: How many kills are looked at again one by one.
+MANY = 12
 #: CPU seconds after which a property hangs.
 PATIENCE = 10
 #: What a fault breaks other than by replacing functions, or functions that are not there yet: every property is asked.
@@ -117,22 +124,22 @@ def _key(code: CodeType) -> Code:
     return code.co_filename, code.co_firstlineno, code.co_name
 
 
-def watched(clause: Clause, subject: Any, sets: list[Arguments]) -> tuple[list[int], frozenset[Code]]:
-    """Which of the sets the property keeps, and the functions that run meanwhile."""
+def watched(clause: Clause, subject: Any, sets: list[Arguments]) -> tuple[list[int], list[Code], float]:
+    """Which of the sets the property keeps, the functions that run meanwhile, and for how long."""
     runs: set[Code] = set()
+    started = time.process_time()
 
-    def profile(frame: Any, event: str, _: Any) -> None:
-        if event == "call":
-            runs.add(_key(frame.f_code))
+    def trace(frame: Any, event: str, _: Any) -> None:
+        runs.add(_key(frame.f_code))
 
     kept = []
     for i, arguments in enumerate(sets):
-        sys.setprofile(profile)
+        sys.settrace(trace)
         failed = fails(clause, subject, arguments)
-        sys.setprofile(None)
+        sys.settrace(None)
         if not failed:
             kept.append(i)
-    return kept, frozenset(runs)
+    return kept, list(runs), time.process_time() - started
 
 
 # --- processes ------------------------------------------------------------------------------------------------------
@@ -158,50 +165,52 @@ def apart(work: Callable[[Callable[[bytes], None]], int]) -> tuple[bytes, int]:
     return text, os.waitpid(pid, 0)[1]
 
 
-def first_kill(cases: list[Asked], subject: Any) -> int | None:
-    """Which of the cases is the first that fails, hangs or ends the process; None if all keep their promise."""
+def seen(cases: list[Asked], subject: Any) -> tuple[list[Asked], list[Asked]]:
+    """Which of the cases fail, one after another in a process of their own, and those left over by one that ends it."""
 
     def work(say: Callable[[bytes], None]) -> int:
-        for i, case in enumerate(cases):
-            say(i.to_bytes(4, "big"))
+        for case in cases:
             signal.setitimer(signal.ITIMER_PROF, PATIENCE)  # ends the process
-            if obstacle(Case(case.clause, subject)):
-                continue
-            if any(fails(case.clause, subject, arguments) for arguments in case.sets):
-                return 1
+            say(b"?")
+            asked = obstacle(Case(case.clause, subject)) is None
+            failed = asked and any(fails(case.clause, subject, arguments) for arguments in case.sets)
+            say(b"!" if failed else b".")
         return 0
 
-    said, status = apart(work)
-    return int.from_bytes(said[-4:], "big") if status else None
+    answers = apart(work)[0].decode().split("?")[1:]
+    return [case for case, answer in zip(cases, answers) if answer != "."], cases[len(answers) :]
 
 
 def kills(cases: list[Asked], subject: Any) -> Iterator[str]:
-    """The clauses whose properties fail, each alone in a process of its own."""
-    while (found := first_kill(cases, subject)) is not None:
-        if first_kill(cases[found : found + 1], subject) is not None:
-            yield cases[found].clause.id
-        cases = cases[found + 1 :]
+    """The clauses whose properties fail: each alone in a process of its own, or, where they are many, in both orders."""
+    while cases:
+        suspects, cases = seen(cases, subject)
+        if len(suspects) > MANY:
+            again, left = seen(suspects[::-1], subject)
+            suspects = again + left
+        else:
+            suspects = [case for case in suspects if seen([case], subject)[0]]
+        yield from (case.clause.id for case in suspects)
 
 
 def prepared(subject: Any, clauses: list[Clause], count: int) -> list[Asked]:
     """The cases that the sound implementation keeps."""
+    asked = [clause for clause in clauses if obstacle(Case(clause, subject)) is None]
+    sets = {clause.id: drawn(clause, count) for clause in asked}
     cases = []
-    for clause in clauses:
-        if obstacle(Case(clause, subject)):
-            continue
-        sets = drawn(clause, count)
+    for start in range(0, len(asked), 40):
+        some = asked[start : start + 40]
 
-        def work(say: Callable[[bytes], None], clause: Clause = clause, sets: list[Arguments] = sets) -> int:
-            started = time.process_time()
-            kept, runs = watched(clause, subject, sets)
-            say(json.dumps([kept, list(runs), time.process_time() - started]).encode())
+        def work(say: Callable[[bytes], None], some: list[Clause] = some) -> int:
+            say(json.dumps([watched(clause, subject, sets[clause.id]) for clause in some]).encode())
             return 0
 
         said, status = apart(work)
-        assert status == 0, f"{clause.id} ends the process of {subject}"
-        kept, runs, seconds = json.loads(said)
-        if kept:
-            cases.append(Asked(clause, [sets[i] for i in kept], frozenset(map(tuple, runs)), seconds))
+        assert status == 0, f"one of these ends the process of {subject}: {[clause.id for clause in some]}"
+        for clause, (kept, runs, seconds) in zip(some, json.loads(said), strict=True):
+            if kept:
+                runs = frozenset(map(tuple, runs))
+                cases.append(Asked(clause, [sets[clause.id][i] for i in kept], runs, seconds))
     return cases
 
 
@@ -218,20 +227,22 @@ def replaced(fault: Fault) -> frozenset[Code] | None:
     return EVERYTHING if others or None in codes or not codes else frozenset(codes)  # type: ignore[arg-type]
 
 
+def near(fault: Fault, clause: Clause) -> bool:
+    """Whether the clause belongs to an area that the fault is meant for, or quotes the same page."""
+    meant = [contract.CLAUSES[id] for id in fault.catches]
+    return any(clause.area == one.area or clause.docs == one.docs for one in meant)
+
+
 def killed(fault: Fault, cases: list[Asked], subject: Any) -> list[str]:
     """The clauses among the cases that see the fault."""
     codes = replaced(fault)
-    meant = [contract.CLAUSES[id] for id in fault.catches]
-    areas, pages = {clause.area for clause in meant}, {clause.docs for clause in meant}
-    concerned = []
-    for case in cases:
-        if codes is EVERYTHING or codes & case.runs:
-            if case.clause.area in areas or case.clause.docs in pages:
-                concerned.append(case)
-            elif case.seconds < LONG:
-                concerned.append(case._replace(sets=case.sets[:FEW]))
+    concerned = [case for case in cases if codes is EVERYTHING or codes & case.runs]
+    asked = [case for case in concerned if near(fault, case.clause)]
+    if len(concerned) <= WIDE:
+        far = [case for case in concerned if case not in asked and case.seconds < LONG]
+        asked += [case._replace(sets=case.sets[: max(1, len(case.sets) // FAR)]) for case in far]
     fault.plant(pytest.MonkeyPatch())  # this process ends with it
-    return list(kills(concerned, subject))
+    return list(kills(asked, subject))
 
 
 # --- all of them ----------------------------------------------------------------------------------------------------
@@ -239,7 +250,14 @@ def killed(fault: Fault, cases: list[Asked], subject: Any) -> list[str]:
 
 @dataclass
 class Matrix:
-    """What is known: of each clause and fault which text of it was asked, of each fault which clauses are still left."""
+    """What is known.
+
+    Attributes:
+        examples: how many sets of arguments were drawn for each clause.
+        clauses, faults: a digest of the text of each that was asked.
+        left: of a fault, the clauses that it was not asked about yet; of one that was asked nothing, there is no digest.
+        rows: the faults that each clause sees.
+    """
 
     examples: int = EXAMPLES
     clauses: dict[str, str] = field(default_factory=dict)
@@ -254,37 +272,53 @@ class Matrix:
 
     def write(self, path: Path = FILE) -> None:
         """One line for each clause and each fault."""
-        text = json.dumps(vars(self), indent=1, ensure_ascii=False)
-        path.write_text(_one_line_each(text) + "\n", encoding="utf-8")
+        parts = []
+        for name, value in vars(self).items():
+            if isinstance(value, dict):
+                lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(each)}" for key, each in value.items())
+                parts.append(f' "{name}": {{\n{lines}\n }}' if value else f' "{name}": {{}}')
+            else:
+                parts.append(f' "{name}": {value}')
+        path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
 
-    def brought_up(self, clauses: dict[str, str], known: dict[str, str]) -> None:
-        """Forget what is gone or has changed, and note what is therefore left to be asked."""
-        changed = {id for id, digest in clauses.items() if self.clauses.get(id) != digest}
-        other = {name for name, digest in known.items() if self.faults.get(name) != digest}
+    def todo(self, clauses: dict[str, str], faults: dict[str, str]) -> dict[str, list[str]]:
+        """Forget what is gone or has changed; of each fault the clauses that are to be asked."""
+        old = {id for id, digest in clauses.items() if self.clauses.get(id) == digest}
+        self.faults = {name: digest for name, digest in faults.items() if self.faults.get(name) == digest}
         self.rows = {
-            id: [name for name in self.rows.get(id, ()) if name in known and name not in other and id not in changed]
-            for id in clauses
+            id: [name for name in self.rows.get(id, ()) if name in self.faults and id in old] for id in clauses
         }
-        self.left = {
-            name: list(clauses)
-            if name in other
-            else [id for id in clauses if id in changed or id in self.left.get(name, ())]
-            for name in known
-        }
+        left = {name: {*self.left.get(name, ())} for name in self.faults}
+        self.left = {name: [id for id in clauses if id not in old or id in ids] for name, ids in left.items()}
         self.left = {name: ids for name, ids in self.left.items() if ids}
-        self.clauses, self.faults = clauses, known
+        self.clauses = clauses
+        return {name: self.left.get(name, []) if name in self.faults else list(clauses) for name in faults}
 
-    def add(self, fault: str, asked: list[str], killed: list[str]) -> None:
+    def meant(self, planted: Iterable[Fault]) -> None:
+        """Fill in what ``test_faults`` proves with more arguments: that the clauses that a fault names see it."""
+        for fault in planted:
+            for id in fault.catches:
+                self.rows[id] = sorted({*self.rows[id], fault.name})
+
+    def alike(self) -> dict[str, list[str]]:
+        """The clauses of which each fault is seen by another clause too, and those others."""
+        sets = {clause: set(row) for clause, row in self.rows.items() if row}
+        found = {
+            one: [other for other, more in sets.items() if other != one and row <= more] for one, row in sets.items()
+        }
+        return {one: others for one, others in found.items() if others}
+
+    def unseen(self, clauses: Iterable[str]) -> dict[str, list[str]]:
+        """Of each fault those of the clauses that do not see it."""
+        chosen = list(clauses)
+        return {name: [id for id in chosen if name not in self.rows[id]] for name in self.faults}
+
+    def add(self, fault: str, digest: str, asked: list[str], killed: list[str]) -> None:
         """What asking these clauses found."""
-        del self.left[fault]
+        self.faults[fault] = digest
+        self.left.pop(fault, None)
         for id in asked:
-            row = {*self.rows[id], fault} if id in killed else {*self.rows[id]} - {fault}
-            self.rows[id] = sorted(row)
-
-
-def _one_line_each(text: str) -> str:
-    """JSON in which no list is spread over lines."""
-    return re.sub(r"\[\s+((?:\"[^\"]*\",?\s*)+)\]", lambda found: f"[{' '.join(found[1].split())}]", text)
+            self.rows[id] = sorted({*self.rows[id], fault} if id in killed else {*self.rows[id]} - {fault})
 
 
 def digest(function: Callable[..., Any]) -> str:
@@ -319,28 +353,45 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--examples", type=int, default=None, help=f"drawn for each clause ({EXAMPLES})")
     parser.add_argument("--fresh", action="store_true", help="forget what is known")
+    parser.add_argument(
+        "--sharpen", action="store_true", help="ask clauses that look like others again, about ten times more"
+    )
+    parser.add_argument(
+        "--near", action="store_true", help="ask only clauses of a fault's areas, or that quote its pages"
+    )
     given = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
 
     matrix = Matrix() if given.fresh else Matrix.read()
     if given.examples not in (None, matrix.examples):
         matrix = Matrix(given.examples)
-    matrix.brought_up(*digests())
+    clauses, known = digests()
+    todo = matrix.todo(clauses, known)
+    if given.sharpen:
+        todo = matrix.unseen(matrix.alike())
+    if given.near:
+        planted = {fault.name: fault for fault in faults.FAULTS}
+        todo = {name: [id for id in ids if near(planted[name], contract.CLAUSES[id])] for name, ids in todo.items()}
+    for name in [name for name, ids in todo.items() if not ids]:
+        matrix.add(name, known[name], todo.pop(name), [])
+    examples = matrix.examples * 10 if given.sharpen else matrix.examples
     started = time.monotonic()
     for target in sorted({fault.target for fault in faults.FAULTS}, key=lambda name: name != "reference"):
-        names = {fault.name for fault in faults.FAULTS if fault.target == target}
-        todo = [(name, left) for name, left in matrix.left.items() if name in names]
-        wanted = {id for _, left in todo for id in left}
-        clauses = [clause for clause in contract.checked() if clause.id in wanted]
-        _cases[target] = prepared(finding.find(target), clauses, matrix.examples) if todo else []
-        print(f"{target}: {len(todo)} faults, {len(wanted)} clauses; {time.monotonic() - started:.0f} s", flush=True)
+        here = [
+            (fault.name, todo[fault.name]) for fault in faults.FAULTS if fault.target == target and fault.name in todo
+        ]
+        wanted = {id for _, ids in here for id in ids}
+        chosen = [clause for clause in contract.checked() if clause.id in wanted]
+        _cases[target] = prepared(finding.find(target), chosen, examples) if here else []
+        print(f"{target}: {len(here)} faults, {len(wanted)} clauses; {time.monotonic() - started:.0f} s", flush=True)
         with get_context("fork").Pool(given.jobs, maxtasksperchild=1) as pool:
-            while todo and time.monotonic() - started < given.seconds:
-                few, todo = todo[: 4 * given.jobs], todo[4 * given.jobs :]
+            while here and time.monotonic() - started < given.seconds:
+                few, here = here[: 8 * given.jobs], here[8 * given.jobs :]
                 for name, asked, found in pool.imap_unordered(_ask, few, chunksize=1):
-                    matrix.add(name, asked, found)
+                    matrix.add(name, known[name], asked, found)
                     print(f"{time.monotonic() - started:6.0f} s  {name}: {len(found)}", flush=True)
                 matrix.write()
+    matrix.meant(faults.FAULTS)
     matrix.write()
 
 

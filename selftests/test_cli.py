@@ -294,25 +294,25 @@ def shell(tmp_path, monkeypatch):
     return shell
 
 
-def test_a_failing_run_becomes_a_deviation_file_that_holds(shell, tmp_path):
+def test_a_failing_run_becomes_a_deviation_file_that_holds(shell, call, tmp_path):
     implementation = ("--implementation", "broken:implementation")
     options = ("-k", TEST, "--device", "cpu", "--profile", "ci", "-p", "no:cacheprovider")
     done = shell("run", "conformance.suite.traversal", *implementation, *options, "--report", "r.jsonl")
     assert done.returncode == 1, done.stdout + done.stderr
     (record,) = (record for record in read(tmp_path / "r.jsonl").records if record.device)
     assert record.outcome == "failed" and record.witness
-    assert shell("deviations", "update", "own.toml", "--from", "r.jsonl").returncode == 0
+    assert call("deviations", "update", "own.toml", "--from", "r.jsonl").exit_code == 0
     file = tmp_path / "own.toml"
     file.write_text(file.read_text().replace('""', '"It stops after two."'))
     done = shell("deviations", "check", "own.toml", *implementation)
     assert done.returncode == 0 and "1 of 1 still deviate" in done.stdout, done.stdout + done.stderr
-    done = shell("deviations", "check", "own.toml", "--implementation", "reference")
-    assert done.returncode == 1 and f"{CLAUSE}: no longer deviates" in done.stdout, done.stdout + done.stderr
-    done = shell("deviations", "check", "own.toml", "--implementation", "nonsense")
-    assert done.returncode == 2 and "unknown implementation 'nonsense'" in done.stderr, done.stdout + done.stderr
+    done = call("deviations", "check", "own.toml", "--implementation", "reference")
+    assert done.exit_code == 1 and f"{CLAUSE}: no longer deviates" in done.output, done.output
+    done = call("deviations", "check", "own.toml", "--implementation", "nonsense")
+    assert done.exit_code == 2 and "unknown implementation 'nonsense'" in done.output, done.output
 
 
-@pytest.mark.parametrize("workers", ["0", "2"])
+@pytest.mark.parametrize("workers", ["0", "1"])
 def test_junit_xml_names_clause_and_device_of_every_case(shell, tmp_path, workers):
     options = ("-k", "modules", "--device", "cpu", "--profile", "quick", "-p", "no:cacheprovider", "-n", workers)
     done = shell("run", "conformance.suite.traversal", "--implementation", "reference", *options, "--junitxml", "x.xml")

@@ -8,6 +8,7 @@ import io
 import sys
 import traceback
 import types
+from pathlib import Path
 
 import pytest
 
@@ -24,13 +25,6 @@ from selftests import constructs
 TREE = bp.Module(
     {"first": bp.Parameter((2,)), "inner": bp.Module({"weight": bp.Parameter((2, 2))}), "last": bp.Parameter(())}
 )
-#: What is refused today and shall not be.
-NOT_YET = frozenset(
-    """next_of_what_is_known next_of_the_frameworks generator_kept walrus f_string several_targets while_loop
-    while_with_break for_else match_of_drawn_data match_of_the_frameworks import_inside generator_function
-    dataclass_in_the_property dataclass_of_the_suites named_tuple typed_named_tuple""".split()
-)
-EXAMPLES = [name for name in constructs.EXAMPLES if name not in NOT_YET]
 
 
 @pytest.fixture
@@ -85,7 +79,10 @@ def shown_rightly(function, subject, monkeypatch):
     assert isinstance(raised, AssertionError), (raised, made.text)
     assert sides(printed) == (made.observed, made.expected)
     if type(error) is AssertionError and "expected" in variables:
-        assert made.observed == repr(variables["observed"]) and made.expected == repr(variables["expected"])
+        sides_ = (
+            repr(variables[side]).replace(f"{function.__name__}.<locals>.", "") for side in ("observed", "expected")
+        )
+        assert (made.observed, made.expected) == tuple(sides_)
     elif type(error) is AssertionError:
         assert "False" in made.observed
     elif type(error) is pytest.fail.Exception:
@@ -95,14 +92,14 @@ def shown_rightly(function, subject, monkeypatch):
     return ""
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", constructs.EXAMPLES)
 def test_a_construct_is_written_out_rightly_or_refused(name, fault, monkeypatch):
     obstacle = shown_rightly(constructs.EXAMPLES[name], finding.find("reference"), monkeypatch)
     assert bool(obstacle) == (name in constructs.REFUSED), obstacle
     assert constructs.REFUSED.get(name, "") in obstacle
 
 
-@pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in constructs.REFUSED])
+@pytest.mark.parametrize("name", [name for name in constructs.EXAMPLES if name not in constructs.REFUSED])
 def test_nothing_is_invented_where_the_property_holds(name, monkeypatch):
     function, subject = constructs.EXAMPLES[name], finding.find("reference")
     if name.startswith(("expected_exception_that", "another_exception")):
@@ -147,24 +144,28 @@ def test_an_adapters_own_chain_is_written_and_not_the_suites(monkeypatch):
 
 
 def wrongly(kind):
-    """A translation that goes wrong in its own way."""
-    right = Specialiser.property
+    """A translation that goes wrong in its own way at the assertion."""
 
-    def wrong(self, function, arguments):
-        statements = right(self, function, arguments)
-        place = -1 if kind == "another place" else 0
-        text = {"another type": "[][0]", "another place": "assert 1 == 2", "no failure": "pass"}[kind]
-        statements.insert(place, ast.parse(text).body[0])
-        if kind == "no failure":
-            del statements[-1]
-        return statements
+    def wrong(self, node, scope):
+        if kind == "another place":
+            self.here = (*self.here[:-1], (self.here[-1][0], 1, 1))
+        self.emit(
+            ast.parse(
+                {
+                    "another type": "[][0]",
+                    "another place": "assert 1 == 2",
+                    "other sides": "assert 1 == 2",
+                    "no failure": "pass",
+                }[kind]
+            ).body[0]
+        )
 
     return wrong
 
 
-@pytest.mark.parametrize("kind", ["another type", "another place", "no failure"])
+@pytest.mark.parametrize("kind", ["another type", "another place", "other sides", "no failure"])
 def test_a_wrong_translation_costs_the_script_and_says_nothing_untrue(kind, fault, monkeypatch):
-    monkeypatch.setattr(Specialiser, "property", wrongly(kind))
+    monkeypatch.setattr(Specialiser, "statement_Assert", wrongly(kind))
     obstacle = shown_rightly(constructs.list_comprehension, finding.find("reference"), monkeypatch)
     assert obstacle.startswith("written out, it ")
 
@@ -176,3 +177,12 @@ def test_what_the_property_raised_is_asked_again_where_nobody_says_it(fault):
     told = script.write(clause_of(function), subject, "cpu", given, error)
     assert not told.obstacle and told == script.write(clause_of(function), subject, "cpu", given)
     assert told == script.write(clause_of(function), subject, "cpu", given, ValueError("of something else"))
+
+
+def test_the_page_on_writing_properties_lists_what_is_tried_here():
+    page = (Path(__file__).parent.parent / "docs/writing-properties.md").read_text(encoding="utf-8")
+    text = page.partition("## ")[0]
+    listed = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+    may = [each.__doc__ for name, each in constructs.EXAMPLES.items() if name not in constructs.REFUSED]
+    refused = [f"{constructs.EXAMPLES[name].__doc__}: {reason}" for name, reason in constructs.REFUSED.items()]
+    assert listed == may + refused

@@ -97,13 +97,30 @@ def test_a_folder_of_the_suite_is_an_area_or_a_family_of_areas_and_no_file_is_lo
     for c in CHECKED:
         families.setdefault(c.area, set()).add(c.function.__module__.split(".")[2])
     assert {area: found for area, found in families.items() if len(found) > 1} == {}
-    long = {path.name: lines for path in suite.rglob("*.py") if (lines := len(path.read_text().splitlines())) > 400}
+    long = {
+        path.name: lines for path in suite.rglob("test_*.py") if (lines := len(path.read_text().splitlines())) > 400
+    }
     assert long == {}
 
 
 def test_clauses_are_listed_by_family_in_the_order_of_the_suite():
     order = [conformance.suite.FAMILIES.index(c.function.__module__.split(".")[2]) for c in CHECKED]
     assert order == sorted(order)
+
+
+#: Clauses that need something else since each property says itself what it needs, and why.
+OTHER_NEEDS = {
+    "hooks_forward/hook-replaces-output": "asked of whatever module can be called, as the clause that is part of it was",
+}
+
+
+def test_a_clause_needs_what_it_needed_when_that_followed_from_the_names_of_its_arguments():
+    lines = (Path(__file__).parent / "needs.txt").read_text(encoding="utf-8").splitlines()
+    before = {
+        id: set(filter(None, needs.strip().split("; "))) for id, _, needs in (line.partition(":") for line in lines)
+    }
+    known = {id: needs for id, needs in before.items() if id not in SUCCESSORS}
+    assert {id for id in known if set(CLAUSES[id].needs) != known[id]} == set(OTHER_NEEDS)
 
 
 def test_properties_name_no_implementation():

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import hypothesis
 import pytest
 
 import conformance
@@ -18,48 +19,67 @@ from conformance.adapter.absence import AdapterError
 from conformance.adapter.given import exact, given
 from conformance.contract import ContractError
 from conformance.front.calls import selected
-from conformance.implementations.reference import Reference
 from conformance.reference import BatchNorm1d, Buffer, Linear, Module, Parameter, Sequential, Tensor
 from conformance.run import deviations
+from conformance.run import judge as judging
+from conformance.run.judge import judge
+from conformance.run.profiles import profile
+from selftests import forking
 
 AREA = "traversal/*"
 
 
-class Shy(Module):
-    """A module system whose modules do not show their first child, and whose apply() forgets to return the module."""
-
-    def named_modules(self, *args, **kwargs):
-        return iter([pair for i, pair in enumerate(super().named_modules(*args, **kwargs)) if i != 1])
-
-    def apply(self, fn):
-        super().apply(fn)
-
-
-shy = type("ShyReference", (Reference,), {"name": "shy", "Module": Shy})()
-KNOWN = """
+#: What is recorded: of shy, a deviation that shows and one that does not; of drawing, one that only its witness shows.
+KNOWN = {
+    "shy": """
 ["traversal/apply-children-first"]
 reason = "apply() returns nothing."
 link = "not reported that we found"
 witness = "blueprint=Module()"
-"""
+
+["traversal/named_children-immediate-in-order"]
+reason = "It was otherwise once."
+link = "not reported that we found"
+witness = "blueprint=Module()"
+""",
+    "drawing": """
+["traversal/apply-children-first"]
+reason = "apply() returns nothing."
+link = "not reported that we found"
+witness = "blueprint=Module()"
+""",
+}
+#: The outcomes that each of the seams must show, so that the comparison is one of something.
+SEAMS = {
+    "shy": {"passed", "failed", "deviation"},
+    "raises": {"passed", "failed"},
+    "narrow": {"passed", "failed"},
+    "claiming": {"passed", "failed", "skipped"},
+    "drawing": {"passed", "failed", "deviation"},
+    "taken": {"skipped"},
+    "declining": {"passed", "failed", "skipped"},
+    "heir": {"passed", "failed"},
+}
 
 
-def test_pytest_and_the_plain_call_give_the_same_records(pytester, monkeypatch, tmp_path):
+@pytest.mark.parametrize("seam", SEAMS)
+def test_pytest_the_plain_call_and_the_judge_give_the_same_records(seam, pytester, tmp_path):
+    subject, clauses = finding.find(f"selftests.seams:{seam}"), contract.load()
     known = tmp_path / "known.toml"
-    known.write_text(KNOWN)
-    monkeypatch.setenv("PYTHONPATH", __file__.rpartition("/selftests/")[0])
-    pytester.runpytest_subprocess(
+    known.write_text(KNOWN.get(seam, ""))
+    done = forking.runpytest(
+        pytester,
         *("-p", "conformance.plugin", "-p", "no:cacheprovider", "--pyargs", "conformance.suite.traversal"),
-        *("--implementation", "selftests.test_front_ends:shy", "--profile", "ci", "--device", "cpu"),
+        *("--implementation", f"selftests.seams:{seam}", "--profile", "ci", "--device", "cpu", "--clause", AREA),
         *("--deviations", str(known), "--report", "report.jsonl"),
     )
+    assert (pytester.path / "report.jsonl").is_file(), done.outlines[-20:] + done.errlines[-20:]
     lines = [json.loads(line) for line in (pytester.path / "report.jsonl").read_text().splitlines()]
     by_pytest = {line["clause"]: line for line in lines if line["kind"] == "record" and line["device"]}
 
-    entries = deviations.read(known, contract.load())
-    by_call = {
-        record.clause: record for record in conformance.check_implementation(shy, clauses=AREA, deviations=entries)
-    }
+    entries = deviations.read(known, clauses)
+    records = conformance.check_implementation(subject, clauses=AREA, deviations=entries)
+    by_call = {record.clause: record for record in records}
 
     assert list(by_pytest) == list(by_call)
     for id, record in by_call.items():
@@ -67,8 +87,12 @@ def test_pytest_and_the_plain_call_give_the_same_records(pytester, monkeypatch, 
             # A failure may show the address of an object.
             one, other = (re.sub(r"0x[0-9a-f]+", "0x", each) for each in (by_pytest[id][field], getattr(record, field)))
             assert one == other, (id, field)
-    outcomes = {record.outcome for record in by_call.values()}
-    assert {"passed", "failed", "deviation"} <= outcomes
+    assert SEAMS[seam] <= {record.outcome for record in by_call.values()}
+
+    settings = hypothesis.settings(profile("ci"), database=None)
+    for id in list(by_call)[::4]:
+        judged = judge(judging.Case(clauses[id], subject), settings, entries.get(id, ())).record
+        assert (judged.outcome, judged.reason) == (by_call[id].outcome, by_call[id].reason)
 
 
 def test_the_plain_call_knows_what_is_recorded_beside_the_adapter():

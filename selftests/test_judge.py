@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import hypothesis
@@ -194,9 +197,36 @@ def test_a_python_without_assertions_is_refused_in_every_front_end(tmp_path):
         assert "rests on assertions, which -O and PYTHONOPTIMIZE remove: run Python without them" in done.stderr, name
 
 
-def test_ctrl_c_ends_the_run():
+def test_a_person_s_ctrl_c_ends_the_run_and_an_implementation_s_own_is_its_failure():
     def interrupted(implementation, device):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    def raises(implementation, device):
+        raise KeyboardInterrupt("not you")
 
     with pytest.raises(KeyboardInterrupt):
         judge(case(interrupted))
+    assert outcome(case(raises)) == (FAILED, "KeyboardInterrupt: not you")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_case_ends_in_its_time_or_is_a_failure_that_says_where_it_was():
+    def sleeps(implementation, device, number):
+        time.sleep(60)
+
+    def loops(implementation, device):
+        while True:
+            try:
+                while True:
+                    pass
+            except BaseException:
+                if time.perf_counter() > started + 3:
+                    raise
+
+    started = time.perf_counter()
+    failed, reason = outcome(case(sleeps, number=st.integers()), SETTINGS, limit=0.5)
+    assert failed is FAILED and reason.startswith("OutOfTime: did not end within 0.5 s, in ") and "sleeps" in reason
+    assert outcome(case(loops), limit=0.5)[0] is FAILED
+    assert time.perf_counter() - started < 20
+    assert outcome(case(holds), limit=0.5) == (PASSED, "") and signal.getitimer(signal.ITIMER_REAL)[0] == 0

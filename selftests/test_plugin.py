@@ -157,7 +157,7 @@ BAD_INPUT = [
     ((), "nonsense", "unknown implementation 'nonsense': give one of a"),
     ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
     ((), "broken:thing", "the module broken has no attribute 'thing'"),
-    ((), "broken:number", "is a int: expected an instance of conformance.implementation.Implementation"),
+    ((), "broken:number", "is a int: expected an instance of conformance.adapter.Implementation"),
     ((), "broken:partial", "does not implement read: its adapter must"),
     ((), "broken:future", "contract_version = 'latest' is no version of torch"),
     ((), "crashing:thing", "cannot be imported: ZeroDivisionError"),

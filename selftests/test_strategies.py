@@ -156,3 +156,12 @@ def test_a_failure_that_needs_one_parameter_shared_at_depth_two_shrinks_to_three
         return any(name != path and name.count(".") == 1 for name, path in names)
 
     assert len(list(smallest(planted).nodes())) <= 3
+
+
+def test_without_attributes_there_are_none_and_containers_are_in_evaluation_mode_as_ever():
+    def evaluated(tree):
+        return any(not node.training for node in tree.nodes() if node.kind not in bp.LAYERS)
+
+    without = sample(blueprints(attributes=False))
+    assert share(without, holds(bp.Attribute)) == 0
+    assert share(without, evaluated) >= share(trees(), evaluated) - 0.05 >= 0.3

@@ -1,6 +1,6 @@
 """Hypothesis strategies for module trees and what is done to them. All of them draw plain data."""
 
-from strategies.blueprints import blueprints, callables, never_draws
+from strategies.blueprints import blueprints, callables
 from strategies.names import names, prefixes, refused_names, taken_names
 from strategies.tensors import buffers, dtypes, fills, parameters, shapes, tensors
 
@@ -11,7 +11,6 @@ __all__ = [
     "dtypes",
     "fills",
     "names",
-    "never_draws",
     "parameters",
     "prefixes",
     "refused_names",

@@ -220,6 +220,13 @@ class _Grower:
             value = bp.Tensor((2,), "float32", arg) if arg % 2 else (None, "text", 3)[arg % 3]
             self.add(name, bp.Attribute(value))
 
+    def evaluation(self, arg: int) -> None:
+        """As ``mode``, with a parameter instead of the plain attribute."""
+        if arg < 10:
+            self.stack[-1].training = False
+        else:
+            self.parameter(arg)
+
     def hook(self, arg: int) -> None:
         """A forward pre-hook or forward hook on the innermost container."""
         kind = _HOOKS[arg & 1]
@@ -327,8 +334,10 @@ def blueprints(
     for i, name in enumerate(names):
         if not off.get(name, True) or (name in bp.CONTAINERS and name not in kinds):
             names[i] = "leaf"
-        if (name == "parameter_container" and plain) or (name == "mode" and not attributes):
+        if name == "parameter_container" and plain:
             names[i] = "parameter"
+        if name == "mode" and not attributes:
+            names[i] = "evaluation"
     table = _instructions(names)
     # A Linear without bias registers None for it.
     leaves = [leaf for leaf in _LEAVES if empty or False not in leaf[1]]
@@ -339,20 +348,6 @@ def blueprints(
     strategy = _grown(st.binary(min_size=min_size, max_size=max_size), grow)
     strategy.promises = (shared, frozenset(dtypes))  # type: ignore[attr-defined]
     return strategy
-
-
-def never_draws(strategy: st.SearchStrategy[bp.Blueprint], blueprint: bp.Blueprint) -> str | None:
-    """Why that strategy of ``blueprints()`` never draws such a tree, or None: where a clause speaks of trees without
-    sharing, or of some dtypes, it says nothing of a tree that somebody else made with them."""
-    shared, dtypes = getattr(strategy, "promises", (True, frozenset(bp.DTYPES)))
-    members = [member for node in blueprint.nodes() for _, member in node.members]
-    if not shared and any(isinstance(member, bp.Shared) for member in members):
-        return "speaks of modules in which nothing has two names"
-    # Every tree may hold the int64 buffer of a BatchNorm.
-    found = {m.dtype for m in members if isinstance(m, bp.Tensor) and not (type(m) is bp.Buffer and m.dtype == "int64")}
-    if dtypes != set(bp.DTYPES) and not found <= dtypes:
-        return f"speaks of modules without tensors of dtype {', '.join(sorted(found - dtypes))}"
-    return None
 
 
 def callables(

@@ -52,7 +52,7 @@ def _parameter(number: int) -> bp.Parameter:
 
 
 def _buffer(number: int) -> bp.Buffer:
-    return bp.Buffer(*_described(number), persistent=number % 3 != 2)
+    return bp.Buffer(*_described(number), persistent=number % 4 < 2)
 
 
 def _things(*numbers: int) -> list[Any]:
@@ -70,7 +70,7 @@ def _hook(where: int, which: int, more: int) -> tuple[Any, ...]:
 
 
 #: {what is done: (how often, its arguments from three numbers: below 16, below 16, and below 512)}
-_STEPS: dict[str, tuple[int, Callable[[int, int, int], tuple[Any, ...]]]] = {
+STEPS: dict[str, tuple[int, Callable[[int, int, int], tuple[Any, ...]]]] = {
     "train": (5, lambda where, which, more: (where, more % 4 == 1)),
     "assign": (13, lambda where, which, more: (where, _name(which), *_things(more))),
     "register_buffer": (7, lambda where, which, more: (where, _name(which), _buffer(more))),
@@ -104,13 +104,13 @@ _STEPS: dict[str, tuple[int, Callable[[int, int, int], tuple[Any, ...]]]] = {
 }
 
 #: What is done, by the upper seven bits of three bytes.
-_TABLE = [name for name, (often, _) in _STEPS.items() for _ in range(often)]
+_TABLE = [name for name, (often, _) in STEPS.items() for _ in range(often)]
 assert len(_TABLE) == 128
 
 
 def _step(number: int) -> Step:
     name = _TABLE[number >> 17]
-    return name, *_STEPS[name][1](_WHERE[number >> 13 & 15], number >> 9 & 15, number & 511)
+    return name, *STEPS[name][1](_WHERE[number >> 13 & 15], number >> 9 & 15, number & 511)
 
 
 @st.composite

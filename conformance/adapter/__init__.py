@@ -2,8 +2,8 @@
 
 from conformance.adapter.absence import Absent, AdapterError
 from conformance.adapter.port import Implementation
-from conformance.adapter.wrapping import Wrapping
+from conformance.adapter.wrapping import Wrapper, Wrapping
 from conformance.build import chain
 from conformance.model import Reading
 
-__all__ = ["Absent", "AdapterError", "Implementation", "Reading", "Wrapping", "chain"]
+__all__ = ["Absent", "AdapterError", "Implementation", "Reading", "Wrapper", "Wrapping", "chain"]

@@ -13,7 +13,7 @@ from conformance.contract.promised import PROMISED
 __all__ = ["Absent", "AdapterError", "accepts", "asked"]
 
 if TYPE_CHECKING:
-    from conformance.adapter.port import Implementation
+    from conformance.adapter.lens import Lens
 
 
 class AdapterError(Exception):
@@ -45,7 +45,7 @@ _OPERATORS = {
 }
 
 
-def asked(implementation: Implementation, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
+def asked(implementation: Lens, error: AttributeError | TypeError) -> Iterator[tuple[str, str, str]]:
     """(class, method, argument) of the contract that the error may speak of; the argument is "" for a whole method."""
     owner, owner_name, name, argument, text = None, "", "", "", str(error)
     if isinstance(error, AttributeError) and error.name and not error.name.startswith("_"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from conformance.contract.capabilities import TREE
 from conformance.language import blueprint as bp
 from conformance.language.transform import held_paths
 
 if TYPE_CHECKING:
-    from conformance.adapter.port import Implementation
+    from conformance.adapter.lens import Lens
 
 
 def numbered(names: Iterable[str]) -> bool:
@@ -18,25 +18,20 @@ def numbered(names: Iterable[str]) -> bool:
     return all(name == str(i) for i, name in enumerate(names))
 
 
-#: What a tree may hold, and an adapter may list as ``lacking`` under "tree.": buffers that are not persistent, names
-#: registered as None, tensors without dimensions, a mode of each module's own.
-TREE = ("mode", "transient", "buffer", "empty_parameter", "empty_buffer", "empty_module", "0d")
-
-
-@cache
-def missing_features(implementation: Implementation) -> frozenset[str]:
+def missing_features(implementation: Lens) -> frozenset[str]:
     """What blueprints may hold and the implementation cannot."""
     features = [f"dtype.{dtype}" for dtype in bp.DTYPES] + ["Parameter", *bp.CONTAINERS, *bp.LAYERS]
-    features += [f"tree.{feature}" for feature in (*TREE, *bp.DTYPES)]
+    features += TREE
     missing = {
         feature
         for feature in features
         if (feature in implementation.lacking or (not feature.startswith("tree.") and implementation.lacks(feature)))
     }
-    if not implementation.makes_buffers:
-        for capability, feature in (("", "buffer"), ("", "empty_buffer"), ("(persistent)", "transient")):
-            if implementation.lacks(f"Module.register_buffer{capability}"):
-                missing.add(f"tree.{feature}")
+    for capability, feature in (("", "buffer"), ("", "empty_buffer"), ("(persistent)", "transient")):
+        if f"tree.{feature}" not in implementation.hidden and implementation.lacks(
+            f"Module.register_buffer{capability}"
+        ):
+            missing.add(f"tree.{feature}")
     return frozenset(missing)
 
 

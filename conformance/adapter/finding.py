@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-import sys
 
 from packaging.version import InvalidVersion, Version
 
 from conformance.adapter.absence import AdapterError
+from conformance.adapter.lens import Lens, seen
 from conformance.adapter.port import Implementation
+from conformance.contract.capabilities import undeclared
 
 #: What an adapter cannot do without.
 REQUIRED = ("version", "tensor", "read", "device", "is_tensor", "same_storage", "write")
@@ -48,7 +49,7 @@ def known() -> dict[str, str]:
     return {**{each.name: each.value for each in offered}, **OURS}
 
 
-def find(name: str) -> Implementation:
+def find(name: str) -> Lens:
     """The implementation of that name: a known one, "package.module:attribute", or "package.module" for the attribute
     ``implementation`` of it.
 
@@ -74,24 +75,28 @@ def find(name: str) -> Implementation:
     found = getattr(module, attribute, None)
     if found is None:
         raise AdapterError(f"implementation {name!r}: the module {module_name} has no attribute {attribute!r}")
-    if isinstance(found, type) and issubclass(found, Implementation):
+    if isinstance(found, type) and issubclass(found, (Implementation, Lens)):
         try:
             found = found()
         except Exception as error:
             raise AdapterError(f"implementation {name!r} cannot be made: {type(error).__name__}: {error}") from error
-    if not isinstance(found, Implementation):
+    if not isinstance(found, (Implementation, Lens)):
         raise AdapterError(
             f"implementation {name!r} is a {type(found).__name__}: expected an instance of "
-            "conformance.implementation.Implementation"
+            "conformance.adapter.Implementation"
         )
+    found = seen(found)
     _check(name, found)
     return found
 
 
-def address(implementation: Implementation) -> str:
+def address(implementation: Lens | Implementation) -> str:
     """What ``find`` finds the adapter by."""
-    module = sys.modules[type(implementation).__module__]
-    attribute = next((key for key, value in vars(module).items() if value is implementation), "implementation")
+    lens = seen(implementation)
+    module = lens.home
+    known = (lens, lens.adapter)
+    attribute = next((key for key, value in vars(module).items() if any(value is each for each in known)), "")
+    attribute = attribute or "implementation"
     full = f"{module.__name__}:{attribute}"
     return next((short for short, target in OURS.items() if target == full), full)
 
@@ -100,9 +105,9 @@ def _importable(name: str) -> bool:
     return name.isidentifier() and importlib.util.find_spec(name) is not None
 
 
-def _check(name: str, found: Implementation) -> None:
+def _check(name: str, found: Lens) -> None:
     """What every adapter must have is there."""
-    missing = [each for each in REQUIRED if getattr(type(found), each) is getattr(Implementation, each)]
+    missing = [each for each in REQUIRED if getattr(type(found.adapter), each) is getattr(Implementation, each)]
     if missing:
         raise AdapterError(f"implementation {name!r} does not implement {', '.join(missing)}: its adapter must")
     for what, ask in {"version": lambda: found.version, "devices": lambda: found.unavailable("cpu")}.items():
@@ -112,6 +117,9 @@ def _check(name: str, found: Implementation) -> None:
             raise AdapterError(
                 f"implementation {name!r} cannot say its {what}: {type(error).__name__}: {error}; mend the adapter"
             ) from error
+    for capability in (*found.lacking, *found.hidden):
+        if reason := undeclared(capability):
+            raise AdapterError(f"implementation {name!r}: {reason}")
     if found.contract_version is not None:
         try:
             Version(found.contract_version)

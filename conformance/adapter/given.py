@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from conformance import model
 from conformance.adapter.absence import AdapterError
-from conformance.adapter.port import Implementation
+from conformance.adapter.lens import Lens, seen
 from conformance.language import blueprint as bp
+from conformance.language.depth import unbounded
 from conformance.model.files import leaves
-from strategies import never_draws
 
 Factory = Callable[[], Any]
 #: The most elements that a module may hold: every one of them is compared as a Python number.
@@ -28,9 +28,7 @@ LARGEST = 20_000
 CALLS = 5
 
 
-def given(
-    implementation: Implementation, factory: Factory, example: Callable[[], Any] | None = None, name: str = ""
-) -> Implementation:
+def given(implementation: Any, factory: Factory, example: Callable[[], Any] | None = None, name: str = "") -> Given:
     """The implementation in which every tree is a module that the factory made.
 
     Args:
@@ -44,13 +42,10 @@ def given(
         AdapterError: the factory returns no module of the framework, a module of another structure each time, or one
             that is too large, cannot be described, or cannot be called with the example.
     """
-    kind = type("Given", (Given, type(implementation)), {})
-    made: Given = object.__new__(kind)
-    made.__dict__.update({**vars(implementation), "factory": factory, "call_with": example})
-    made.name, made.framework = name or name_of(factory), f"{implementation.name} {implementation.version}"
+    made = Given(seen(implementation), factory, example, name or name_of(factory))
     first, second = made.new(), made.new()
-    described = made.describe(first)
-    made.__dict__.update(described=described, sample=first, draws={"blueprint": st.just(described), "rows": st.none()})
+    made.sample, made.described = first, made.describe(first)
+    made.draws = {"blueprint": st.just(made.described), "rows": st.none()}
     if made.describe(first, values=False) != made.describe(second, values=False):
         raise AdapterError(f"{made.name}: the factory makes another structure each time; make it deterministic")
     own = {id(thing): path for path, thing in made.objects(first)}
@@ -58,13 +53,27 @@ def given(
         if id(thing) in own:
             raise AdapterError(f"{made.name}: two modules of the factory share {path or 'everything'!r}; make new ones")
     if example is not None:
-        made.__dict__["results"] = made.called(first)
+        made.results = made.called(first)
     return made
 
 
 def name_of(factory: Factory) -> str:
     """What a report calls the modules that this factory makes."""
     return str(getattr(factory, "__qualname__", None) or getattr(factory, "__name__", None) or repr(factory))
+
+
+def speaks_not_of(strategy: st.SearchStrategy[bp.Blueprint], blueprint: bp.Blueprint) -> str | None:
+    """Why a property never speaks of such a tree, or None: where the strategy of its trees promises some without sharing, or
+    of some dtypes, it says nothing of one that somebody else made with them."""
+    shared, dtypes = getattr(strategy, "promises", (True, frozenset(bp.DTYPES)))
+    members = [member for node in blueprint.nodes() for _, member in node.members]
+    if not shared and any(isinstance(member, bp.Shared) for member in members):
+        return "speaks of modules in which nothing has two names"
+    # Every tree may hold the int64 buffer of a BatchNorm.
+    found = {m.dtype for m in members if isinstance(m, bp.Tensor) and not (type(m) is bp.Buffer and m.dtype == "int64")}
+    if dtypes != set(bp.DTYPES) and not found <= dtypes:
+        return f"speaks of modules without tensors of dtype {', '.join(sorted(found - dtypes))}"
+    return None
 
 
 def exact(value: Any) -> Any:
@@ -90,24 +99,32 @@ def otherwise(value: Any) -> Any:
     return value.map(change) if isinstance(value, bp.Blueprint) else value
 
 
-class Given(Implementation):
-    """Mixed into an adapter by ``given``."""
+class Given(Lens):
+    """A lens through which every tree is a module of a factory's.
 
-    factory: Factory
-    call_with: Callable[[], Any] | None
-    described: bp.Blueprint
+    Attributes:
+        factory, call_with: what makes the module, and what it can be called with.
+        sample: a module of the factory's, and ``described`` what it holds.
+        results: what some calls with the example returned in evaluation mode: one thing only, unless the module draws or
+            counts.
+        framework: the implementation on which the module is built, and its version.
+    """
+
     sample: Any
-    #: What some calls with the example returned in evaluation mode: one thing only, unless the module draws or counts.
+    described: bp.Blueprint
     results: frozenset[str]
-    framework: str
-
     #: A class is held to what is documented, not to what PyTorch happens to do.
-    held_to_observed = False  # type: ignore[assignment]
+    held_to_observed = False
+
+    def __init__(self, inner: Lens, factory: Factory, call_with: Callable[[], Any] | None, name: str):
+        super().__init__(inner)
+        self.factory, self.call_with, self.name = factory, call_with, name
+        self.framework = f"{inner.name} {inner.version}"
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
-    def lacks(self, capability: str) -> str | None:
+    def denies(self, capability: str) -> str | None:
         if capability in ("construction", "computation"):
             return f"{self.name} is one module: what it computes and how it is made is its own"
         if capability == "Module.__repr__":
@@ -116,10 +133,10 @@ class Given(Implementation):
             return f"no example of an input was given for {self.name}"
         if capability == "example.repeatable" and self.call_with is not None and len(self.results) > 1:
             return f"{self.name} does not return the same each time that it is called"
-        return super().lacks(capability)
+        return None
 
     def declines(self, strategies: Mapping[str, Any]) -> str | None:
-        return never_draws(strategies["blueprint"], self.described) if "blueprint" in strategies else None
+        return speaks_not_of(strategies["blueprint"], self.described) if "blueprint" in strategies else None
 
     def restrict(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         return blueprint
@@ -174,25 +191,31 @@ class Given(Implementation):
             if not isinstance(thing, self.Module):
                 yield from self.read(thing).flat
 
-    def objects(self, module: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    def objects(self, module: Any) -> Iterator[tuple[str, Any]]:
         """(path, object) of everything that is registered in the tree, and of the module itself."""
-        yield path, module
-        for name, kind, thing in self.registered(module):
-            if kind == "module" and thing is not None:
-                yield from self.objects(thing, model.join(path, name))
-            elif thing is not None:
-                yield model.join(path, name), thing
+        waiting = [("", module)]
+        while waiting:
+            path, thing = waiting.pop()
+            yield path, thing
+            if isinstance(thing, self.Module):
+                held = [(model.join(path, name), each) for name, _, each in self.registered(thing) if each is not None]
+                waiting += reversed(held)
 
     def describe(self, made: Any, values: bool = True) -> bp.Blueprint:
         """The blueprint of that module; without its values for ``values=False``."""
         first: dict[int, str] = {}
         elements = 0
 
-        def describe(module: Any, path: str) -> bp.Blueprint:
+        @unbounded
+        def describe(module: Any, path: str) -> Any:
             first[id(module)] = path
-            members = {
-                name: member(kind, thing, model.join(path, name)) for name, kind, thing in self.registered(module)
-            }
+            members = {}
+            for name, kind, thing in self.registered(module):
+                here = model.join(path, name)
+                if kind == "module" and thing is not None and id(thing) not in first:
+                    members[name] = yield describe.recur(thing, here)
+                else:
+                    members[name] = member(kind, thing, here)
             return bp.Blueprint("Given", tuple(members.items()), module.training)
 
         def member(kind: str, thing: Any, path: str) -> bp.Member:
@@ -201,8 +224,6 @@ class Given(Implementation):
                 return bp.Empty("buffer" if kind == "transient" else kind)
             if id(thing) in first:
                 return bp.Shared(first[id(thing)], persistent=kind != "transient")
-            if kind == "module":
-                return describe(thing, path)
             first[id(thing)] = path
             try:
                 shape, dtype, flat = self.read(thing)

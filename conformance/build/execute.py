@@ -15,7 +15,7 @@ from conformance.language.transform import held_paths
 from conformance.model import Reading, reading
 
 if TYPE_CHECKING:
-    from conformance.adapter.port import Implementation
+    from conformance.adapter.lens import Lens
 
 
 def _set_mode(module: Any, training: bool, made: bool) -> None:
@@ -42,7 +42,7 @@ class Subject:
         handles: what registering each hook returned, by hook name.
     """
 
-    def __init__(self, implementation: Implementation, blueprint: bp.Blueprint, device: str = "cpu"):
+    def __init__(self, implementation: Lens, blueprint: bp.Blueprint, device: str = "cpu"):
         self.implementation = implementation
         restricted = implementation.restrict(blueprint)
         self._left_out = held_paths(blueprint) - held_paths(restricted) if restricted is not blueprint else set()

@@ -21,7 +21,7 @@ from conformance.language import blueprint as bp
 from conformance.language.depth import flattened
 
 if TYPE_CHECKING:
-    from conformance.adapter.port import Implementation
+    from conformance.adapter.lens import Lens
     from conformance.model import ModuleModel
 
 #: Who is asked: the implementation, by one of its names or by what its adapter says; the first argument, by one of its
@@ -73,7 +73,7 @@ class Step(NamedTuple):
 
 
 def plan(
-    blueprint: bp.Blueprint, implementation: Implementation, device: str = "cpu", known: ModuleModel | None = None
+    blueprint: bp.Blueprint, implementation: Lens, device: str = "cpu", known: ModuleModel | None = None
 ) -> list[Step]:
     """The steps that build the tree on that device.
 
@@ -90,7 +90,7 @@ Steps = Iterator[Any]  # of steps, and of iterators of steps
 
 
 class _Planner:
-    def __init__(self, implementation: Implementation, device: str, known: ModuleModel):
+    def __init__(self, implementation: Lens, device: str, known: ModuleModel):
         self.implementation = implementation
         self.device = device
         self.models = {module.path: module for module in known.modules()}
@@ -139,7 +139,10 @@ class _Planner:
             arguments = tuple(children.values()) if numbered else (Titled(tuple(children.items())),)
         elif node.kind == "ModuleList":
             arguments = (Listed(tuple(children.values())),)
-        return Step(IMPLEMENTATION, node.kind, arguments, path, "module", path)
+        call = self.implementation.in_trees.get(node.kind, node.kind) if path else node.kind
+        if "module_for" in vars(self.implementation):  # of an adapter that was written before 0.3
+            call, arguments = "module_for", (node, Titled(tuple(children.items())))
+        return Step(IMPLEMENTATION, call, arguments, path, "module", path)
 
     def member(self, member: bp.Member, path: str) -> Steps:
         """What stands under that path, before it is registered there: nothing, for a name that is only reserved."""
@@ -164,7 +167,7 @@ class _Planner:
         kind = expected.kind
         assigned = name.isidentifier() and made is not None and self.assigns
         if isinstance(member, bp.Attribute):
-            yield Step(IMPLEMENTATION, "set_attribute", (here, name, made), owner=path)
+            yield Step(IMPLEMENTATION, "place", (here, name, made, "attribute"), owner=path)
         elif name in expected.modules_:
             if kind in ("Sequential", "ModuleList") and made is not None:
                 return  # the constructor has taken it
@@ -176,17 +179,17 @@ class _Planner:
                 yield Step(OBJECT, "add_module", (here, name, made), owner=path)
         elif name in expected.buffers_:
             if kind in bp.LAYERS:
-                yield Step(IMPLEMENTATION, "place_member", (here, name, made), owner=path)
+                yield Step(IMPLEMENTATION, "place", (here, name, made, "member"), owner=path)
             else:
-                lasting = name not in expected.transient
-                yield Step(IMPLEMENTATION, "place_buffer", (here, name, made, lasting), owner=path)
+                sort = "transient" if name in expected.transient else "buffer"
+                yield Step(IMPLEMENTATION, "place", (here, name, made, sort), owner=path)
         elif kind == "ParameterList":
             yield Step(OBJECT, "append", (here, made), owner=path)
         elif kind == "ParameterDict":
             yield Step(PYTHON, "setitem", (here, name, made), owner=path)
         elif kind in bp.LAYERS:
             if made is not None:
-                yield Step(IMPLEMENTATION, "place_member", (here, name, made), owner=path)
+                yield Step(IMPLEMENTATION, "place", (here, name, made, "member"), owner=path)
         elif assigned:
             yield Step(PYTHON, "setattr", (here, name, made), owner=path)
         else:

@@ -16,7 +16,7 @@ from conformance.build.plan import IMPLEMENTATION, OBJECT, PYTHON, At, Listed, S
 from conformance.language import blueprint as bp
 
 if TYPE_CHECKING:
-    from conformance.adapter.port import Implementation
+    from conformance.adapter.lens import Lens
 
 
 def plain_name(text: str) -> bool:
@@ -138,7 +138,7 @@ def numbers(count, start):
 WRITTEN = 24
 
 
-def to_source(blueprint: bp.Blueprint, implementation: Implementation, variable: str = "module") -> str:
+def to_source(blueprint: bp.Blueprint, implementation: Lens, variable: str = "module") -> str:
     """Code that builds the tree into the variable with the framework's own names, as its adapter spells them.
 
     What the adapter does in a way of its own is asked of the adapter: then the code needs module-conformance too.
@@ -152,7 +152,7 @@ def to_source(blueprint: bp.Blueprint, implementation: Implementation, variable:
 class _Source(Shown):
     """The tree, its hooks, and the imports and definitions that they need."""
 
-    def __init__(self, implementation: Implementation, variable: str):
+    def __init__(self, implementation: Lens, variable: str):
         super().__init__()
         self.implementation, self.variable = implementation, variable
         self.namespaces = dict(framework_modules(implementation))
@@ -212,15 +212,15 @@ class _Source(Shown):
             tensor, differentiable = arguments
             keywords = [] if differentiable else [ast.keyword("requires_grad", ast.Constant(False))]
             return ast.Call(self.named("Parameter"), [self.expression(tensor)], keywords)
-        callee = self.named(call) if call in (*bp.CONTAINERS, *bp.LAYERS) else self.adapter(call)
+        callee = self.named(call) if call[0].isupper() else self.adapter(call)
         return ast.Call(callee, list(map(self.expression, arguments)), [])
 
     def asked_to(self, call: str, arguments: tuple[Any, ...], step: Step) -> list[ast.stmt]:
-        if call in ("place_member", "set_attribute") and self.usual(call):
-            return self.change(step._replace(by=PYTHON, call="setattr"))
-        if call == "place_buffer" and self.usual(call) and self.usual("register_buffer"):
-            (module, name, tensor), persistent = map(self.expression, arguments[:3]), arguments[3]
-            keywords = [] if persistent else [ast.keyword("persistent", ast.Constant(False))]
+        if call == "place" and self.usual(call):
+            if arguments[3] in ("attribute", "member"):
+                return self.change(step._replace(by=PYTHON, call="setattr", arguments=arguments[:3]))
+            module, name, tensor = map(self.expression, arguments[:3])
+            keywords = [ast.keyword("persistent", ast.Constant(False))] if arguments[3] == "transient" else []
             return [ast.Expr(ast.Call(ast.Attribute(module, "register_buffer", ast.Load()), [name, tensor], keywords))]
         return [ast.Expr(self.asked_for(call, arguments))]
 
@@ -246,7 +246,10 @@ class _Source(Shown):
 
     def usual(self, method: str) -> bool:
         """Whether the adapter does that as all do that say nothing about it."""
-        return getattr(type(self.implementation), method).__module__.startswith("conformance.adapter.")
+        return getattr(self.implementation, method).__module__ in (
+            "conformance.adapter.port",
+            "conformance.adapter.lens",
+        )
 
     def adapter(self, method: str) -> ast.expr:
         """A method of the adapter itself."""
@@ -298,10 +301,10 @@ class _Source(Shown):
         return ast.Name("Chain", ast.Load())
 
 
-def framework_modules(implementation: Implementation) -> Iterator[tuple[str, types.ModuleType]]:
+def framework_modules(implementation: Lens) -> Iterator[tuple[str, types.ModuleType]]:
     """The framework's modules that the adapter's file imports, by the names that it gives them; public names first."""
     found: dict[str, types.ModuleType] = {}
-    for kind in type(implementation).__mro__:
+    for kind in (kind for layer in implementation.layers for kind in type(layer).__mro__):
         if kind.__module__.startswith("conformance.adapter.") or kind is object:
             continue
         for alias, value in vars(sys.modules[kind.__module__]).items():

@@ -11,7 +11,18 @@ from conformance.contract.clause import (
     Severity,
     arguments,
 )
-from conformance.contract.registry import CLAUSES, checked, clause, example, given, load, selected, smoke, untested
+from conformance.contract.registry import (
+    CLAUSES,
+    checked,
+    clause,
+    example,
+    for_any_module,
+    given,
+    load,
+    selected,
+    smoke,
+    untested,
+)
 from conformance.contract.successors import SUCCESSORS, successor
 
 __all__ = [
@@ -29,6 +40,7 @@ __all__ = [
     "checked",
     "clause",
     "example",
+    "for_any_module",
     "given",
     "load",
     "selected",

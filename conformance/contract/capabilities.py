@@ -1,10 +1,18 @@
-"""Capabilities: what an implementation may lack, with one sentence each."""
+"""Capabilities: all that an implementation may lack, each with one sentence and its default.
+
+A clause *needs* capabilities; an adapter *lists as lacking* those that its framework has not. Nothing else is one: a word
+that is not here is refused, in a clause and in an adapter. The default is "there", unless the adapter denies it, for those
+that have a name of their own, and "found by introspection" for the families, which are written as the API they stand for.
+"""
 
 from __future__ import annotations
 
+import difflib
+import re
 import unittest
+from typing import NamedTuple
 
-#: Capabilities that are no name of the API, and what they mean.
+#: Those with a name of their own. There, unless the adapter denies them.
 SEMANTIC = {
     "autograd": "backward() of a tensor fills the gradients of the parameters it was computed from",
     "lifecycle.copies": "the life of a module may go on with a copy of it",
@@ -21,6 +29,67 @@ SEMANTIC = {
     "example": "there is an input with which the modules can be called",
     "example.repeatable": "in evaluation mode a module returns the same each time that it is called with that input",
 }
+
+#: What drawn trees hold. There, unless the adapter denies it, or has no ``register_buffer`` for those of buffers; a single
+#: member that a clause asks about may be one all the same.
+TREE = {
+    "tree.mode": "each module of a tree has a mode of its own",
+    "tree.buffer": "trees hold buffers",
+    "tree.transient": "trees hold buffers that are not persistent",
+    "tree.empty_parameter": "trees hold names that are registered as a parameter, and are None",
+    "tree.empty_buffer": "trees hold names that are registered as a buffer, and are None",
+    "tree.empty_module": "trees hold names that are registered as a module, and are None",
+    "tree.0d": "trees hold parameters and buffers without dimensions",
+    **{
+        f"tree.{dtype}": f"trees hold tensors of dtype {dtype}"
+        for dtype in ("float32", "float64", "float16", "bfloat16", "int64", "bool", "complex64")
+    },
+}
+
+#: What is drawn for properties. There, unless the adapter denies it; witnesses, and the clauses that are about it, have it
+#: all the same.
+DRAWN = {"drawn.empty": "tensors without elements are drawn"}
+
+
+class Family(NamedTuple):
+    """Capabilities that are written alike: their form, the pattern of it, what they mean, and the default."""
+
+    form: str
+    pattern: re.Pattern[str]
+    sentence: str
+    default: str
+
+
+#: The API itself, whatever its names; the last one is of names alone, so that the others come first.
+FAMILIES = (
+    Family("dtype.X", re.compile(r"dtype\.\w+"), "tensors of that dtype can be made", "tried"),
+    Family("device.X", re.compile(r"device\.\w+"), "tensors can be made on that device", "the adapter's unavailable()"),
+    Family(
+        "Class.method(argument)",
+        re.compile(r"[A-Z]\w*\.\w+\(\w+\)"),
+        "the method of the class takes that argument",
+        "introspection",
+    ),
+    Family("Class.method", re.compile(r"[A-Z]\w*\.\w+"), "the class has that method", "introspection"),
+    Family("module.function", re.compile(r"serialization\.\w+"), "the module of that name has it", "introspection"),
+    Family("function(argument)", re.compile(r"\w+\(\w+\)"), "the function takes that argument", "introspection"),
+    Family("Name", re.compile(r"\w+"), "the namespace has that class, function or constant", "introspection"),
+)
+
+DECLARED = {**SEMANTIC, **TREE, **DRAWN}
+#: Nobody needs these any more; adapters that deny them are told nothing.
+RETIRED = frozenset({"source"})
+
+
+def undeclared(capability: str) -> str | None:
+    """One sentence where there is no such capability, else None."""
+    known = capability in DECLARED or capability in RETIRED
+    if known or any(family.pattern.fullmatch(capability) for family in FAMILIES):
+        return None
+    near = difflib.get_close_matches(capability, DECLARED, 1)
+    forms = ", ".join(family.form for family in FAMILIES[:-1])
+    hint = f"did you mean {near[0]!r}?" if near else f"expected Name, {forms}, or one of {', '.join(DECLARED)}"
+    return f"{capability!r} is no capability: {hint}"
 
 
 class Absent(unittest.SkipTest, AttributeError):

@@ -60,6 +60,7 @@ class Clause:
         strategies: what draws each of its further arguments.
         examples: arguments that are always tried first.
         shows: the clauses that a SMOKE is an example of.
+        about: what is drawn for this clause even where an implementation keeps it out of what is drawn ("drawn.empty").
     """
 
     id: str
@@ -74,6 +75,7 @@ class Clause:
     strategies: Mapping[str, SearchStrategy[Any]] = field(default_factory=dict, compare=False)
     examples: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
     shows: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
 
     @property
     def area(self) -> str:
@@ -110,7 +112,7 @@ class Clause:
             __tracebackhide__ = True
             narrowed = case["implementation"].narrowed
             for drawn in sets:
-                given = {name: narrowed(self.id, name, value) for name, value in drawn.items()}
+                given = {name: narrowed(self, name, value) for name, value in drawn.items()}
                 if seen is not None:
                     seen.clear()
                     seen.update(given)

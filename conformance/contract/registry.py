@@ -8,9 +8,10 @@ import functools
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from conformance.contract.capabilities import undeclared
 from conformance.contract.clause import REQUIRED, SMOKE, UNTESTED, Clause, ContractError, Severity
 from conformance.contract.successors import successor
 
@@ -21,6 +22,9 @@ Property = TypeVar("Property", bound=Callable[..., Any])
 
 #: Every clause by id, in the order in which the suite states them.
 CLAUSES: dict[str, Clause] = {}
+
+#: What a property needs that makes modules of its own, and so any that does not say that it is ``for_any_module``.
+CONSTRUCTION = ("construction",)
 
 _ID = re.compile(r"[a-z_]+(?:-[a-z_]+)*/[a-z0-9_]+(?:-[a-z0-9_]+)+")
 
@@ -35,17 +39,22 @@ def clause(
     until: str | None = None,
     needs: tuple[str, ...] | str = (),
     shows: tuple[str, ...] = (),
+    about: tuple[str, ...] | str = (),
 ) -> Callable[[Property], Property]:
     """Say which clause a property checks; the property's docstring is the clause's sentence.
 
     Raises:
-        ContractError: the id is not "area/few-words", is taken, or the property has no docstring.
+        ContractError: the id is not "area/few-words", is taken, the property has no docstring, or a capability is none.
     """
 
     def register(function: Property) -> Property:
         sentence = " ".join((function.__doc__ or "").split())
         if not sentence:
             raise ContractError(f"{function.__name__}: the docstring must state the clause {id!r} in one sentence")
+        needed, spoken_of = ((each,) if isinstance(each, str) else tuple(each) for each in (needs, about))
+        for capability in (*needed, *spoken_of):
+            if reason := undeclared(capability):
+                raise ContractError(f"{id}: {reason}")
         strategies = getattr(function, "strategies", {})
         function = _skipping(function)
         made = Clause(
@@ -56,11 +65,12 @@ def clause(
             " ".join(quote.split()),
             since,
             until,
-            (*_implied(strategies, needs), *((needs,) if isinstance(needs, str) else needs)),
+            (*getattr(function, "needs", CONSTRUCTION), *needed),
             function,
             strategies,
             tuple(getattr(function, "examples", ())),
             shows,
+            spoken_of,
         )
         _add(made)
         test = made.test()
@@ -68,19 +78,6 @@ def clause(
         return test  # type: ignore[return-value]
 
     return register
-
-
-def _implied(strategies: Mapping[str, Any], needs: Iterable[str] | str) -> tuple[str, ...]:
-    """What follows from the arguments that a property draws.
-
-    One that draws a ``blueprint`` speaks of whatever module stands for it, so also of a wrapper's or of somebody's own;
-    any other makes modules itself. One that draws ``rows`` for the module to be called with compares the output with
-    the model's, unless it needs no more than an example of an input.
-    """
-    if "blueprint" not in strategies:
-        return ("construction",)
-    rows = any(name == "rows" or name.endswith("_rows") for name in strategies)
-    return ("computation",) if rows and "example" not in needs else ()
 
 
 def _skipping(function: Property) -> Property:
@@ -107,6 +104,19 @@ def given(**strategies: SearchStrategy[Any]) -> Callable[[Property], Property]:
     def mark(function: Property) -> Property:
         function.strategies = strategies  # type: ignore[attr-defined]
         return function
+
+    return mark
+
+
+def for_any_module(
+    *, blueprint: SearchStrategy[Any], **strategies: SearchStrategy[Any]
+) -> Callable[[Property], Property]:
+    """As ``given``, for a property of whatever module stands for the blueprint, also of a wrapper's or of somebody's own:
+    it makes no module but that one, and does not need "construction"."""
+
+    def mark(function: Property) -> Property:
+        function.needs = ()  # type: ignore[attr-defined]
+        return given(blueprint=blueprint, **strategies)(function)
 
     return mark
 

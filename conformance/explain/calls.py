@@ -14,17 +14,18 @@ from conformance.explain.expressions import UNROLLED
 from conformance.explain.literals import literal
 from conformance.explain.names import ours
 from conformance.explain.scope import (
+    MUTATORS,
     NOWHERE,
-    NeedsFunction,
-    Restart,
     Return,
     Scope,
+    Undecided,
     assign,
     captured,
     collapse,
     compared_by_identity,
     label,
     plain_name,
+    root,
     source,
     stored,
     uses,
@@ -49,9 +50,6 @@ from conformance.explain.values import (
 DEPTH = 60
 ZERO = Static(0)
 MUTABLE = (list, dict, set, OrderedDict)
-MUTATORS = frozenset(
-    "append extend insert add update setdefault appendleft remove discard __setitem__ __delitem__".split()
-)
 #: Functions that look at their arguments and keep none of them.
 PURE = (len, list, tuple, dict, set, frozenset, sorted, isinstance, zip, enumerate, map, any, all, reversed, iter, next)
 
@@ -112,14 +110,14 @@ class Calls:
                 self.bind(scope, node.id)
 
     def give_up_knowing(self, node: ast.expr, scope: Scope) -> None:
-        """Something known is changed by what is not: the variable it hangs on belongs to the script."""
-        while isinstance(node, (ast.Attribute, ast.Subscript)):
-            node = node.value
-        owner = scope.find(node.id) if isinstance(node, ast.Name) else None
-        if owner is None or not isinstance(node, ast.Name):
+        """Something known is changed by what is not: the variable it hangs on belongs to the script from here on."""
+        variable = root(node)
+        owner = scope.find(variable)
+        if owner is None or not isinstance(owner.variables[variable], (Static, Pack, Table)):
             raise Unsupported("something known is changed by what only the script knows")
-        if isinstance(owner.variables[node.id], Static):
-            raise Restart(owner.function(), node.id)
+        if not scope.hoist:
+            raise Undecided(f"{variable} is changed in the middle of an expression")
+        self.bind(scope, variable)
 
     def apply(
         self,
@@ -159,11 +157,10 @@ class Calls:
                 made = special(*arguments, **more)
                 if made is not None:
                     return made
-            if (
-                all(isinstance(each, Static) for each in every)
-                and function is not iter
-                and not self.framework(function)
-            ):
+            known = all(isinstance(each, Static) for each in every) and function is not iter
+            if known and not self.framework(function):
+                if self.quoting and function is next:
+                    raise Undecided("what is known is taken one by one")
                 return Static(function(*(a.value for a in arguments), **{k: v.value for k, v in keywords.items()}))
             plain = inspect.unwrap(function) if callable(function) else None
             if isinstance(plain, types.FunctionType) and ours(plain):
@@ -276,7 +273,9 @@ class Calls:
         state = self.state()
         try:
             return self.in_place(node, globals_, arguments, keywords, scope, None, expression)
-        except NeedsFunction:
+        except Undecided:
+            if not self.quoting and not expression:
+                raise
             self.restore(state)
         given = self.arguments(node.args, arguments, keywords, globals_)
         if expression and not any(map(self.holds_trees, [*arguments[1:], *keywords.values()])):
@@ -341,32 +340,35 @@ class Calls:
         if self.depth > DEPTH:
             raise Unsupported("helpers call each other too deeply")
         values = self.arguments(node.args, given, keywords, globals_, parent)
-        forced: set[str] = set(captured(node)) if isinstance(node, ast.FunctionDef) else set()
-        start = self.state()
-        self.depth += 1
+
+        def run() -> Value:
+            inner = Scope(globals_, "inline", parent, caller.hoist, self.quoting)
+            inner.caller = caller
+            inner.forced = captured(node) if isinstance(node, ast.FunctionDef) else frozenset()
+            return self.run_in_place(node, inner, dict(values))
+
         outer = self.here
         self.here = (*outer, NOWHERE) if isinstance(node, ast.FunctionDef) else outer
+        self.depth += 1
+        start = self.state()
         try:
-            while True:
-                with self.into([]) as buffer:
-                    inner = Scope(globals_, "inline", parent, caller.hoist)
-                    inner.forced = forced
-                    try:
-                        result = self.run_in_place(node, inner, values)
-                    except Restart as restart:
-                        if restart.scope is not inner or restart.variable in forced - set(values):
-                            raise
-                        forced = forced | {restart.variable}
-                        self.used = set(start[2])
-                        continue
-                break
+            # At best it is one expression.
+            with self.quoted(), self.into([]) as buffer:
+                result = collapse(buffer, run())
+            if buffer and (
+                not caller.hoist or (expression and not (isinstance(result, Static) and result.value is None))
+            ):
+                raise Undecided("a helper of several statements in one expression")
+        except Unsupported:
+            self.restore(start)
+            if self.quoting or expression:
+                raise
+            return run()
         finally:
             self.depth -= 1
             self.here = outer
-        result = collapse(buffer, result)
-        if buffer and (not caller.hoist or (expression and not (isinstance(result, Static) and result.value is None))):
-            raise NeedsFunction
-        self.out += buffer
+        for statement in buffer:
+            self.emit(statement)
         return result
 
     def run_in_place(self, node: Any, inner: Scope, values: dict[str, Value]) -> Value:
@@ -379,7 +381,7 @@ class Calls:
                 inner.variables[key] = Code(name(made))
             elif isinstance(value, Code) and not once:
                 if not inner.hoist:
-                    raise NeedsFunction
+                    raise Undecided("something is computed once and used twice")
                 made = self.variable(inner, key)
                 self.emit(assign(made, value.node))
                 inner.variables[key] = Code(name(made), something=value.something)
@@ -404,7 +406,7 @@ class Calls:
         globals_ = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
         inner = Scope(globals_, "def")
         inner.variables |= fixed
-        inner.forced = set(captured(node))
+        inner.forced = captured(node)
         parameters = copy.deepcopy(node.args)
         parameters.posonlyargs = [each for each in parameters.posonlyargs if each.arg not in fixed]
         defaults = dict(zip([a.arg for a in reversed(node.args.args)], reversed(node.args.defaults)))
@@ -426,10 +428,12 @@ class Calls:
                 parameters.defaults = []
                 setattr(parameters, kind, None)
         arguments = self.parameters(parameters, inner, Scope(globals_, "def"))
-        outer, self.here = self.here, (*self.here, NOWHERE)
-        with self.into([]) as body:
-            self.block(node.body, inner)
-        self.here = outer
+        try:
+            with self.quoted(), self.into([]) as body:
+                self.block(node.body, inner)
+        except Unsupported:
+            del self.functions[key]
+            raise
         self.define_first(made, [ast.FunctionDef(made, arguments, body or [ast.Pass()], [])])
         return made
 

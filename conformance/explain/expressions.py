@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import copy
 import types
 from typing import Any
 
 from conformance.explain.literals import literal
 from conformance.explain.names import ours
-from conformance.explain.scope import Scope, compiled, free
+from conformance.explain.scope import MUTATORS, Scope, Undecided, compiled, free, root
 from conformance.explain.values import (
     Adapter,
     Closure,
@@ -24,6 +25,7 @@ from conformance.explain.values import (
     Tree,
     Unsupported,
     Value,
+    Yielded,
     call,
     name,
 )
@@ -48,7 +50,7 @@ class Expressions:
             later = later.parent
         if later is not None and later is not scope:
             # A nested function uses what is assigned only after it.
-            later.forced.add(variable)
+            later.forced |= {variable}
             return Code(name(self.variable(later, variable)))
         raise Unsupported(f"the name {variable!r} is not known")
 
@@ -75,9 +77,32 @@ class Expressions:
         values = self.known(node, scope)
         text = compiled(node) if values is not None else None
         if text is not None:
-            value = eval(text, {**scope.globals, **values})
-            return Static(list(value) if isinstance(value, types.GeneratorType) else value, (node, scope))
+            self.keep_outside(node, scope)
+            try:
+                value = eval(text, {**scope.globals, **values})
+            except Exception as error:
+                self.found_wrong(node, scope, error)
+                raise
+            return Static(Yielded(value) if isinstance(value, types.GeneratorType) else value, (node, scope))
         return self.structural(node, scope)
+
+    def keep_outside(self, node: ast.expr, scope: Scope) -> None:
+        """See that what may run any number of times changes nothing now that is not its own."""
+        if not self.quoting:
+            return
+        for each in ast.walk(node):
+            if isinstance(each, ast.Call) and getattr(each.func, "id", "") == "next":
+                raise Undecided("what is known is taken one by one")
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in MUTATORS:
+                if not self.certain(scope) or root(each.func.value) not in scope.function().locals:
+                    raise Undecided("something known is changed in a place that only the script reaches")
+
+    def found_wrong(self, node: ast.expr, scope: Scope, error: Exception) -> None:
+        """An exception that comes of what is known alone: the script has it too."""
+        if self.quoting or isinstance(error, Unsupported):
+            return
+        with contextlib.suppress(Unsupported):
+            self.emit(ast.Expr(self.residual(node, scope).node))
 
     def structural(self, node: ast.expr, scope: Scope) -> Value:
         """The expression part by part."""
@@ -140,9 +165,13 @@ class Expressions:
             try:
                 return literal(value.value, self.resolve)
             except Unsupported:
-                if value.origin is None or isinstance(value.origin[0], ast.Name):
+                if value.origin is None or isinstance(value.origin[0], ast.Name) or value.lifting:
                     raise
-                return self.residual(*value.origin).node
+                value.lifting = True  # x = f(x)
+                try:
+                    return self.residual(*value.origin).node
+                finally:
+                    value.lifting = False
         if isinstance(value, Pack):
             display = ast.List if value.kind is list else ast.Tuple
             return display([self.lift(item) for item in value.items], ast.Load())
@@ -165,7 +194,8 @@ class Expressions:
         """A lambda."""
         inner = Scope(closure.scope.globals, "def", closure.scope, hoist=False)
         arguments = self.parameters(closure.node.args, inner, closure.scope)
-        return ast.Lambda(arguments, self.code(closure.node.body, inner))
+        with self.quoted():
+            return ast.Lambda(arguments, self.code(closure.node.body, inner))
 
     def parameters(self, arguments: ast.arguments, inner: Scope, outer: Scope) -> ast.arguments:
         """The parameters of a function that the script defines; they are known to the script only."""
@@ -191,7 +221,8 @@ class Expressions:
                 return [Static(item) for item in value.value]
             return [Static(item, (part, scope)) for item, part in zip(value.value, parts)]
         if isinstance(value, Code) and isinstance(value.node, (ast.Tuple, ast.List)):
-            return [Code(item) for item in value.node.elts]
+            if not any(isinstance(item, ast.Starred) for item in value.node.elts):
+                return [Code(item) for item in value.node.elts]
         return None
 
     def value_IfExp(self, node: ast.IfExp, scope: Scope) -> Value:
@@ -247,7 +278,7 @@ class Expressions:
                     shown = {115: str, 114: repr, 97: ascii}.get(part.conversion, format)(value.value)
                     part = ast.Constant(shown)
                 else:
-                    spec = part.format_spec and self.rebuild(part.format_spec, scope).node
+                    spec = part.format_spec and self.format_spec(part.format_spec, scope)
                     part = ast.FormattedValue(self.lift(value), part.conversion, spec)
             if isinstance(part, ast.Constant) and parts and isinstance(parts[-1], ast.Constant):
                 part = ast.Constant(parts.pop().value + part.value)
@@ -255,6 +286,11 @@ class Expressions:
         if all(isinstance(part, ast.Constant) for part in parts):
             return Static("".join(part.value for part in parts))
         return Code(ast.JoinedStr(parts))
+
+    def format_spec(self, node: ast.expr, scope: Scope) -> ast.JoinedStr:
+        """What stands behind the colon in the braces of an f-string."""
+        made = self.value_JoinedStr(node, scope)  # type: ignore[arg-type]
+        return made.node if isinstance(made, Code) else ast.JoinedStr([ast.Constant(made.value)])
 
     def sequence(self, nodes: list[ast.expr], scope: Scope) -> list[Value]:
         """The items of a display or the positional arguments of a call; known ones after a star are spread out."""
@@ -329,8 +365,8 @@ class Expressions:
         base = self.value(node.value, scope)
         if isinstance(base, Tree):
             return self.object_at(base, index)
-        if isinstance(base, Code) and isinstance(base.node, (ast.Tuple, ast.List)):
-            base = Pack([Code(item) for item in base.node.elts], list)
+        if isinstance(base, Code) and (items := self.items(base)) is not None:
+            base = Pack(items, list)
         if isinstance(index, Static):
             if isinstance(base, Table) and index.value in base.items:
                 return base.items[index.value]
@@ -379,8 +415,13 @@ class Expressions:
         return Code(ast.Attribute(node, key, ast.Load()), stable=lasting)
 
     def value_NamedExpr(self, node: ast.NamedExpr, scope: Scope) -> Value:
-        self.store(node.target, self.value(node.value, scope), scope)
-        return self.value(ast.Name(node.target.id, ast.Load()), scope)
+        value = self.value(node.value, scope)
+        if scope.hoist:
+            self.store(node.target, value, scope)
+            return self.value(ast.Name(node.target.id, ast.Load()), scope)
+        made = self.variable(scope.function(), node.target.id)
+        scope.function().variables[node.target.id] = Code(name(made))
+        return Code(ast.NamedExpr(ast.Name(made, ast.Store()), self.lift(value)))
 
     # --- comprehensions --------------------------------------------------------------------------------------------
 
@@ -395,7 +436,6 @@ class Expressions:
         found: list[Scope] = []
         for item in items:
             inner = Scope(scope.globals, "comprehension", scope, scope.hoist)
-            inner.uncertain = scope.uncertain
             self.store_plainly(first.target, item, inner)
             tests = [self.truth(self.value(test, inner)) for test in first.ifs]
             if None in tests:
@@ -431,8 +471,9 @@ class Expressions:
 
     def comprehension(self, node: Any, scope: Scope) -> tuple[Any, Scope]:
         """The ``for`` parts of a comprehension that stays one, and the scope of its element."""
+        if scope.hoist:
+            self.before_branches([node], scope)
         inner = Scope(scope.globals, "comprehension", scope, hoist=False)
-        inner.uncertain = scope.uncertain + 1
         made = []
         for i, generator in enumerate(node.generators):
             known = self.value(generator.iter, inner if i else scope)
@@ -442,18 +483,33 @@ class Expressions:
             for each in ast.walk(generator.target):
                 if isinstance(each, ast.Name):
                     inner.variables[each.id] = Code(name(each.id))
-            tests = [self.code(test, inner) for test in generator.ifs]
+            with self.quoted():
+                tests = [self.code(test, inner) for test in generator.ifs]
             made.append(ast.comprehension(generator.target, over, tests, 0))
         return made, inner
 
     def unrolled(self, node: Any, scope: Scope, *parts: ast.expr) -> list[tuple[Value, ...]] | None:
-        """The values of these parts in every round of a comprehension."""
-        state = self.state()
-        rounds = self.rounds(node.generators, scope)
-        if rounds is None:
-            self.restore(state)
-            return None
-        return [tuple(self.value(part, inner) for part in parts) for inner in rounds]
+        """The values of these parts in every round of a comprehension; None where only the script knows the rounds."""
+        found: list[Any] = []
+
+        def unroll() -> None:
+            rounds = self.rounds(node.generators, scope)
+            if rounds is None:
+                found.append(None)
+                raise Undecided("a comprehension of which only the script knows the rounds")
+            found.append([tuple(self.value(part, inner) for part in parts) for inner in rounds])
+
+        if self.quoting:
+            state = self.state()
+            try:
+                unroll()
+            except Undecided:
+                if not found:
+                    raise
+                self.restore(state)
+        elif not self.attempt(scope, unroll) and not found:
+            unroll()
+        return found[-1]
 
     def value_ListComp(self, node: ast.ListComp, scope: Scope) -> Value:
         items = self.unrolled(node, scope, node.elt)
@@ -461,7 +517,8 @@ class Expressions:
             return self.display(list, [item for (item,) in items])
         try:
             generators, inner = self.comprehension(node, scope)
-            return Code(type(node)(self.code(node.elt, inner), generators))
+            with self.quoted():
+                return Code(type(node)(self.code(node.elt, inner), generators))
         except Unsupported:
             return self.picked(node, scope)
 
@@ -474,7 +531,6 @@ class Expressions:
         made: list[Value] = []
         for item in items:
             inner = Scope(scope.globals, "comprehension", scope, scope.hoist)
-            inner.uncertain = scope.uncertain
             self.store_plainly(generator.target, item, inner)
             test = self.value(generator.ifs[0], inner)
             if self.truth(test) is None:
@@ -486,14 +542,17 @@ class Expressions:
                 made.append(self.value(node.elt, inner))
         return self.display(list, made)
 
-    value_GeneratorExp = value_ListComp
+    def value_GeneratorExp(self, node: ast.GeneratorExp, scope: Scope) -> Value:
+        made = self.value_ListComp(node, scope)  # type: ignore[arg-type]
+        return Static(Yielded(made.value)) if isinstance(made, Static) else made
 
     def value_SetComp(self, node: ast.SetComp, scope: Scope) -> Value:
         items = self.unrolled(node, scope, node.elt)
         if items is not None:
             return self.set([item for (item,) in items])
         generators, inner = self.comprehension(node, scope)
-        return Code(ast.SetComp(self.code(node.elt, inner), generators))
+        with self.quoted():
+            return Code(ast.SetComp(self.code(node.elt, inner), generators))
 
     def value_DictComp(self, node: ast.DictComp, scope: Scope) -> Value:
         items = self.unrolled(node, scope, node.key, node.value)
@@ -502,4 +561,5 @@ class Expressions:
                 return self.table({key.value: value for key, value in items})
             return Code(ast.Dict([self.lift(key) for key, _ in items], [self.lift(value) for _, value in items]))
         generators, inner = self.comprehension(node, scope)
-        return Code(ast.DictComp(self.code(node.key, inner), self.code(node.value, inner), generators))
+        with self.quoted():
+            return Code(ast.DictComp(self.code(node.key, inner), self.code(node.value, inner), generators))

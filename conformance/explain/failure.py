@@ -13,12 +13,16 @@ from conformance.explain import layout
 from conformance.explain.script import Script, call, write
 from conformance.run.deviations import KILLS
 from conformance.run.judge import Case, Verdict
+from conformance.run.limits import OutOfTime, limited
+from conformance.run.reason import reason
 from conformance.run.record import DEVIATION, DIFFERS, FAILED, Record
 
 #: Two sides that fit into one line each stand one above the other; longer ones are compared part by part.
 WIDTH = 100
 #: The outcomes that something shows.
 SHOWN = (FAILED, DEVIATION, DIFFERS)
+#: How long a script may take to be written, and so to be run.
+SECONDS = 120.0
 #: What a report keeps of each side.
 LONGEST = 20_000
 
@@ -29,12 +33,23 @@ def recorded(case: Case, verdict: Verdict) -> Record:
     stale = verdict.record.outcome is FAILED and verdict.error is None  # the entry of a deviation file is at fault
     if stale or verdict.record.outcome not in SHOWN or not set(clause.strategies) <= set(arguments_):
         return verdict.record
+    return replace(verdict.record, witness=arguments(clause, arguments_), **kept(_shown(case, verdict)))
+
+
+def _shown(case: Case, verdict: Verdict) -> Script:
+    """The script of a failure; it calls the property where that must not, or cannot, be run again to be written out."""
+    given = (case.clause, case.implementation, case.device, verdict.arguments)
     if verdict.error is None:
-        text = call(clause, case.implementation, case.device, arguments_, f"it {KILLS} that runs it")
-        shown = Script(text, KILLS, "no exception")
-    else:
-        shown = write(clause, case.implementation, case.device, arguments_, verdict.error)
-    return replace(verdict.record, witness=arguments(clause, arguments_), **kept(shown))
+        return Script(call(*given, f"it {KILLS} that runs it"), KILLS, "no exception")
+    if isinstance(verdict.error, OutOfTime):
+        return Script(call(*given, "it does not end"), str(verdict.error), "an end")
+    try:
+        with limited(SECONDS):
+            return write(*given, verdict.error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as worse:  # whatever it is, the failure must be shown
+        return Script(call(*given, f"that raises {type(worse).__name__}"), reason(verdict.error), "no exception")
 
 
 def explain(clause: Clause, record: Record, again: str = "") -> str:

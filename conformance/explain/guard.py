@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 import traceback
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from conformance.explain.scope import source
 
 #: (file, first line, last line) of a statement, for each of the functions that are being called.
 Chain = tuple[tuple[str, int, int], ...]
@@ -32,6 +35,54 @@ def raised(function: Callable[..., Any], given: Mapping[str, Any]) -> BaseExcept
     except (Exception, pytest.fail.Exception) as error:  # the latter, where pytest.raises saw no exception
         return error
     return None
+
+
+class _Remembering(ast.NodeTransformer):
+    """Every ``assert a == b`` remembers what a and b were."""
+
+    def visit_Assert(self, node: ast.Assert) -> Any:
+        if not isinstance(node.test, ast.Compare) or [type(each) for each in node.test.ops] != [ast.Eq]:
+            return node
+        both = ast.Tuple([node.test.left, node.test.comparators[0]], ast.Load())
+        kept = ast.Assign([ast.Name("compared_", ast.Store())], both)
+        told = ast.parse("told_.append(compared_)").body[0]
+        node.test = ast.parse("compared_[0] == compared_[1]", mode="eval").body
+        for each in (node.test, kept, told):
+            for part in ast.walk(each):
+                ast.copy_location(part, node)
+        return [kept, told, node]
+
+
+def compared(function: Any, given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The two sides of the ``assert a == b`` of the property's own that does not hold, as they are in a run of it; None where
+    something else fails."""
+    node = copy.deepcopy(source(function))
+    node.decorator_list = []
+    told: list[tuple[Any, Any]] = []
+    space = {**function.__globals__, "told_": told}
+    tree = ast.fix_missing_locations(ast.Module([_Remembering().visit(node)], []))
+    try:
+        exec(compile(tree, function.__code__.co_filename, "exec", dont_inherit=True), space)
+    except (SyntaxError, NameError):
+        return None
+    error = raised(space[node.name], given)
+    here = traceback.extract_tb(error.__traceback__)[-1] if type(error) is AssertionError else None
+    if not told or here is None or here.name != node.name or here.line is None or "==" not in here.line:
+        return None
+    return plain(repr(told[-1][0])), plain(repr(told[-1][1]))
+
+
+def plain(text: str) -> str:
+    """What is shown of a side, without what differs from one run to the next and from a function to a script."""
+    return re.sub(r"0x[0-9a-f]+|\d{9,}|[\w.]+\.<locals>\.|approx(imately)?\W+|\s*±\s*[\d.e-]+|[()\[\],]", "", text)
+
+
+def other_sides(function: Any, given: Mapping[str, Any], observed: str, expected: str) -> str:
+    """What a script says that the property, asked once more, does not; "" for nothing, or where its answers vary."""
+    found = compared(function, given)
+    if found is None or set(found) == {plain(observed), plain(expected)} or found != compared(function, given):
+        return ""
+    return "written out, it compares something else"
 
 
 def passes_through(error: BaseException | None, function: Any) -> bool:

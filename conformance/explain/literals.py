@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dataclasses
 import math
 import re
 import sys
 import types
-from collections import OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance.explain.values import Unsupported, call, expression, name
+from conformance.explain.values import Unsupported, Yielded, call, expression, name
 from conformance.model import Reading
 
 ATOMS = (type(None), bool, int, float, complex, str, bytes, type(...))
@@ -35,7 +36,7 @@ def literal(value: Any, resolve: Callable[[Any], ast.expr]) -> ast.expr:
             return expression(repr(value))
         if kind is tuple:
             return ast.Tuple([write(item) for item in value], ast.Load())
-        if kind is list:
+        if kind in (list, Yielded):
             return ast.List([write(item) for item in value], ast.Load())
         if kind is dict:
             return ast.Dict([write(key) for key in value], [write(item) for item in value.values()])
@@ -45,6 +46,15 @@ def literal(value: Any, resolve: Callable[[Any], ast.expr]) -> ast.expr:
             return made if kind is set else call("frozenset", made)
         if kind is Reading:
             return ast.Call(resolve(Reading), [write(item) for item in value], [])
+        if kind in (Counter, deque):
+            return ast.Call(resolve(kind), [write(dict(value) if kind is Counter else list(value))], [])
+        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return ast.Call(resolve(kind), [write(item) for item in value], [])
+        if dataclasses.is_dataclass(kind) and not ours(kind):
+            made = ast.Call(resolve(kind), [], [])
+            fields = [each.name for each in dataclasses.fields(value) if each.init]
+            made.keywords = [ast.keyword(each, write(getattr(value, each))) for each in fields]
+            return made
         if kind in (OrderedDict, types.MappingProxyType):
             return ast.Call(resolve(kind), [write(dict(value))] if value else [], [])
         if kind in (type({}.keys()), type({}.values()), type({}.items())):
@@ -68,6 +78,14 @@ def literal(value: Any, resolve: Callable[[Any], ast.expr]) -> ast.expr:
         return made
 
     return write(value)
+
+
+def ours(thing: Any) -> bool:
+    """Whether a function or class belongs to the suite's machine, its model or its strategies, of which no script has any."""
+    module = getattr(thing, "__module__", None) or ""
+    return module.partition(".")[0] in ("conformance", "strategies") and not module.startswith(
+        ("conformance.reference", "conformance.suite")
+    )
 
 
 def standard(value: Any) -> tuple[str, str] | None:

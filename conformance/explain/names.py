@@ -19,6 +19,7 @@ import pytest
 
 from conformance.adapter import chain
 from conformance.adapter.given import Given
+from conformance.adapter.lens import seen
 from conformance.adapter.port import Implementation
 from conformance.explain.literals import literal, standard, unwritable
 from conformance.explain.own import PACKAGES, Own, needs_us
@@ -87,10 +88,11 @@ class Names(Own):
 
     def __init__(self, implementation: Implementation):
         super().__init__()
-        self.implementation = implementation
+        self.implementation = seen(implementation)
         self.used: set[str] = {*keyword.kwlist, *dir(builtins), "observed", "expected", "error"}
         self.taken: set[str] = {"error"}  # the variables of trees, and of exceptions: no function may hide them
         self.imports: dict[str, None] = {}
+        self.home = ""  # the module of the property
         self.definitions: dict[str, list[ast.stmt]] = {}
         for alias, _ in self.namespaces:
             self.used.add(alias)
@@ -122,7 +124,9 @@ class Names(Own):
     @cached_property
     def adapter_modules(self) -> list[types.ModuleType]:
         """The files in which the adapter is written, its own first."""
-        classes = [kind for kind in type(self.implementation).__mro__ if kind not in (Implementation, object)]
+        classes = [
+            kind for kind in self.implementation.classes if not kind.__module__.startswith("conformance.adapter.")
+        ]
         return [sys.modules[kind.__module__] for kind in classes]
 
     @cached_property
@@ -230,7 +234,7 @@ class Names(Own):
             return expression(module)
         if getattr(self.implementation, "Chain", None) is thing and made_by(chain, thing):
             return self.chain()
-        own = {module.__name__ for module in self.adapter_modules}
+        own = {*(module.__name__ for module in self.adapter_modules), self.home}
         if isinstance(thing, type) and (thing.__module__ in own or thing.__module__.startswith("conformance.suite.")):
             return self.own_class(thing)
         if isinstance(thing, types.FunctionType) and ours(thing):
@@ -256,7 +260,11 @@ class Names(Own):
             node = source(thing)
             if not isinstance(node, ast.ClassDef):
                 raise unwritable(thing)
-            definition = self.class_definition(node, made, scope)
+            try:
+                definition = self.class_definition(node, made, scope)
+            except Unsupported:
+                del self.functions[key]
+                raise
             self.define_first(made, [definition])
         return name(self.functions[key])
 
@@ -314,7 +322,7 @@ class Names(Own):
     def adapter_attribute(self, key: str) -> Value:
         """``implementation.key``."""
         own = self.attribute_of(key)
-        bound = getattr(own, "__self__", None) is self.implementation
+        bound = getattr(own, "__self__", None) in self.implementation.layers
         if isinstance(own, (types.FunctionType, staticmethod)) or bound or key in ASKED_NOW:
             return Method(Adapter(), key)
         if own is not None and not isinstance(own, type):
@@ -336,12 +344,13 @@ class Names(Own):
 
     def attribute_of(self, key: str) -> Any:
         """What the adapter itself, or else its class, has under that name."""
-        return vars(self.implementation).get(key, inspect.getattr_static(type(self.implementation), key, None))
+        layer = self.implementation.holder(key)
+        return vars(layer).get(key, inspect.getattr_static(type(layer), key, None))
 
     def method_of(self, key: str) -> tuple[Any, list[Value]]:
         """The function behind a method of the adapter, and what it is given before the arguments."""
         own = self.attribute_of(key)
-        bound = isinstance(own, types.MethodType) or key not in vars(self.implementation)
+        bound = isinstance(own, types.MethodType) or key not in vars(self.implementation.holder(key))
         if isinstance(own, (types.MethodType, staticmethod)):
             bound, own = bound and not isinstance(own, staticmethod), own.__func__
         if hasattr(own, "__wrapped__"):
@@ -350,7 +359,7 @@ class Names(Own):
 
     def class_attribute(self, key: str) -> ast.expr | None:
         """``nn.MaxPool2D`` where the adapter's class says ``MaxPool2d = nn.MaxPool2D``."""
-        for kind in type(self.implementation).__mro__:
+        for kind in self.implementation.classes:
             if key not in vars(kind):
                 continue
             for statement in source(kind).body:

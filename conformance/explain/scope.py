@@ -14,25 +14,32 @@ from typing import Any
 
 from conformance.explain.values import Code, Table, Unsupported, Value
 
+#: Methods that change a list, dict or set.
+MUTATORS = frozenset(
+    """append extend insert add update setdefault appendleft remove discard pop popitem clear reverse sort
+    __setitem__ __delitem__ move_to_end""".split()
+)
 #: Where a function begins, before its first statement.
 NOWHERE = ("", 0, 0)
 
 
-class Restart(Exception):
-    """A variable that looked known turns out to be changed by the framework: begin again, and leave it to the script."""
-
-    def __init__(self, scope: Scope, variable: str):
-        super().__init__(variable)
-        self.scope = scope
-        self.variable = variable
+class Undecided(Unsupported):
+    """What is to be quoted cannot be: how it goes on is known only when it is run. A block is followed instead, and a
+    helper becomes a function of the script."""
 
 
-class NeedsFunction(Exception):
-    """A helper that cannot be written in place: it returns from the middle."""
+class Thrown(Exception):
+    """A statement of the script raised an exception when it was run.
 
+    Attributes:
+        error: the exception.
+        statement: the innermost statement that raised it.
+    """
 
-class NeedsLoop(Exception):
-    """A loop that cannot be unrolled: whether it goes on depends on the framework."""
+    def __init__(self, error: BaseException, statement: ast.stmt | None):
+        super().__init__(str(error))
+        self.error = error
+        self.statement = statement
 
 
 class Return(Exception):
@@ -44,7 +51,7 @@ class Return(Exception):
 
 
 class Break(Exception):
-    """The unrolled loop ends here."""
+    """The loop that is followed ends here."""
 
 
 class Continue(Exception):
@@ -55,25 +62,32 @@ class Scope:
     """The variables of a function.
 
     Attributes:
-        kind: "property", "inline" (a helper written in place), or "def" (a function that the script defines).
-        uncertain: how many branches and loops deep we are of which only the script knows whether they are taken.
+        kind: "property", "inline" (a helper written in place), "comprehension", or "def" (a function that the script
+            defines).
+        level: how deep the quoting was when it began: what is known deeper in may not be so in every run of it.
         hoist: whether statements may be written before the one in progress.
         forced: variables that the script itself must have.
     """
 
-    def __init__(self, globals_: dict[str, Any], kind: str, parent: Scope | None = None, hoist: bool = True):
+    def __init__(
+        self, globals_: dict[str, Any], kind: str, parent: Scope | None = None, hoist: bool = True, level: int = 0
+    ):
         self.globals = globals_
         self.kind = kind
         self.parent = parent
+        self.caller: Scope | None = None
         self.hoist = hoist
-        self.uncertain = int(kind == "def")
+        self.level = level
         self.variables: dict[str, Value] = {}
         self.written: dict[str, str] = {}
-        self.forced: set[str] = set()
+        self.forced: frozenset[str] = frozenset()
         self.identical: frozenset[str] = frozenset()  # of which it asks whether something is them
         self.locals: set[str] = set()  # what the function assigns to, now or later
         self.keeps_names = False  # the body of a class
-        self.rounds: list[int] = []  # of the loops being unrolled: how uncertain it was around each
+        self.contexts = 0  # of how many try and with blocks it is in the middle
+        self.loops: list[
+            int | None
+        ] = []  # how deep the quoting was at each loop that is followed; None for a quoted one
         self.resume: Callable[[Value], None] | None = None  # what a context manager's yield stands for
 
     def find(self, variable: str) -> Scope | None:
@@ -82,6 +96,17 @@ class Scope:
         while scope is not None and variable not in scope.variables:
             scope = scope.parent
         return scope
+
+    def around(self) -> list[Scope]:
+        """This scope and those it stands in, and those from which its function was called."""
+        found: list[Scope] = []
+        todo: list[Scope | None] = [self]
+        while todo:
+            each = todo.pop()
+            if each is not None and each not in found:
+                found.append(each)
+                todo += [each.parent, each.caller]
+        return found
 
     def function(self) -> Scope:
         """The scope of the function that this one is in: a comprehension has one of its own."""
@@ -166,6 +191,27 @@ def captured(function: ast.FunctionDef) -> frozenset[str]:
                     pairs = list(zip(target.elts, node.value.elts))
                 changing |= {t.id for t, v in pairs if isinstance(t, ast.Name) and isinstance(v, displays)}
     return frozenset((used & changing) | outer)
+
+
+def changed(nodes: Iterable[ast.AST]) -> set[str]:
+    """The variables that statements assign to, or whose objects they change."""
+    found = set(stored(nodes))
+    for node in nodes:
+        for each in ast.walk(node):
+            inner = None
+            if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr in MUTATORS:
+                inner = each.func.value
+            elif isinstance(each, (ast.Subscript, ast.Attribute)) and isinstance(each.ctx, (ast.Store, ast.Del)):
+                inner = each.value
+            found |= {root(inner)} if inner is not None else set()
+    return found - {""}
+
+
+def root(node: ast.expr) -> str:
+    """The variable that an expression begins with: x of x.a[0].b."""
+    while isinstance(node, (ast.Attribute, ast.Subscript)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 @cache

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import dataclasses
 import inspect
-import io
-import re
-import sys
 import textwrap
-import types
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +19,8 @@ from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
 from conformance.explain import guard, layout
 from conformance.explain.comparison import explicit, guarded
+from conformance.explain.running import Space
+from conformance.explain.scope import Thrown
 from conformance.explain.specialise import Specialiser
 from conformance.explain.trees import defined, mentioned, pruned
 from conformance.explain.values import Unsupported
@@ -32,8 +28,6 @@ from conformance.explain.values import Unsupported
 Statements = list[ast.stmt]
 #: A longer script is no help to anybody: it calls the property instead.
 LONGEST = 20_000
-#: What differs from one run to the next.
-ADDRESS = re.compile(r"0x[0-9a-f]+|\d{9,}")
 TOO_LONG = "written out it is too long to read; smaller arguments, or a smaller module, may give a shorter one"
 
 
@@ -76,23 +70,22 @@ def write(
         error: what the property raised; it is asked again where that is not known.
     """
     function = property_of(clause)
+    given = {**arguments, "implementation": implementation, "device": device}
     if not guard.passes_through(error, function):
-        error = guard.raised(function, {**arguments, "implementation": implementation, "device": device})
+        error = guard.raised(function, given)
     if error is None:
         return calling(clause, implementation, device, arguments, "the property finds nothing")
-    found, obstacle = None, "written out, it shows no difference"
+    found, obstacle = None, ""
     try:
         for fills in ways(clause, implementation, device, arguments):
-            # Perhaps what fails is the building of something that nothing uses: then with trees built whole.
-            for whole in (False, True):
-                made = translated(clause, implementation, device, arguments, whole, fills)
-                wrong = made.difference(error, function)
-                obstacle = wrong or obstacle
-                if made.shows and not wrong:
-                    found = made.script
+            made = translated(clause, implementation, device, arguments, fills)
+            obstacle = made.difference(error, function)
+            if not obstacle and made.kind == "AssertionError":
+                obstacle = guard.other_sides(function, given, made.script.observed, made.script.expected)
+            if not obstacle:
+                found = made.script
+                if len(found.text) <= LONGEST:
                     break
-            if found is not None and len(found.text) <= LONGEST:
-                break
     except Exception as trouble:  # whatever it is, the failure must be shown
         obstacle = str(trouble) if isinstance(trouble, Unsupported) else f"{type(trouble).__name__}: {trouble}"
     if found is None:
@@ -116,8 +109,8 @@ def ways(clause: Clause, implementation: Implementation, device: str, arguments:
 
     def text(arguments: Mapping[str, Any]) -> str:
         specialiser = Specialiser(implementation, fills=False)
-        statements = specialiser.property(property_of(clause), {**arguments, "device": device})
-        return ast.unparse(ast.fix_missing_locations(ast.Module([*specialiser.head(), *statements], [])))
+        specialiser.property(property_of(clause), {**arguments, "device": device})
+        return ast.unparse(ast.fix_missing_locations(ast.Module([*specialiser.head(), *specialiser.out], [])))
 
     if text(arguments) != text({key: otherwise(each) for key, each in arguments.items()}):
         return (True,)
@@ -137,185 +130,91 @@ class Translated:
         script: as it is shown.
         kind: the name of the exception with which the property would fail there; "" where the script runs to its end.
         chain: the statement of the property that the script fails at.
-        runs: whether the script, run once more as it stands, shows the same.
+        runs: whether the script, run as it is shown, shows it.
     """
 
     script: Script
-    kind: str
-    chain: guard.Chain
-    runs: bool
-
-    @property
-    def shows(self) -> bool:
-        """Whether the script shows a difference."""
-        return bool(self.kind)
+    kind: str = ""
+    chain: guard.Chain = ()
+    runs: bool = True
 
     def difference(self, error: BaseException, function: Any) -> str:
-        """Why it is not what the property finds; "" if it is, or shows nothing."""
-        if not self.shows:
-            return ""
+        """Why it does not show what the property found; "" if it does."""
+        if not self.kind:
+            return "written out, it shows no difference"
         if not self.runs:
             return "written out, it does not show the same when it is run alone"
         return guard.difference(self.chain, self.kind, error, function)
 
 
-def written_out(
-    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], whole: bool = False
-) -> Script:
+def written_out(clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any]) -> Script:
     """The property, written out for these arguments, whatever it finds."""
-    return translated(clause, implementation, device, arguments, whole, True).script
+    return translated(clause, implementation, device, arguments).script
 
 
 def translated(
-    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], whole: bool, fills: bool
+    clause: Clause, implementation: Implementation, device: str, arguments: Mapping[str, Any], fills: bool = True
 ) -> Translated:
-    """The property, written out for these arguments; with ``whole``, trees are built whole; without ``fills``, modules of
-    somebody's own hold what their factory puts in.
+    """The property, written out for these arguments; without ``fills``, modules of somebody's own hold what their factory
+    puts in.
 
     Raises:
         Unsupported: it does something that cannot be written down without the suite.
     """
     specialiser = Specialiser(implementation, fills)
-    statements = specialiser.property(property_of(clause), {**arguments, "device": device})
-    head = specialiser.head()
-    everything = pruned(statements, head, whole)
-    found = follow(everything, head)
-    done = everything[: found.place]
-    kept = [each for each in statements if hasattr(each, "marks") or each in done]
-    head = used(head, [*kept, *found.shown])
-    body = pruned(kept, [*head, *found.shown], whole)
-    text = layout.text(heading(clause, implementation), head, body, found.shown)
-    made = Script(text, found.observed, found.expected)
-    return Translated(made, found.kind, found.chain, not found.kind or again(head, [*body, *found.shown], found))
+    thrown = specialiser.property(property_of(clause), {**arguments, "device": device})
+    head, statements = specialiser.head(), specialiser.out
+
+    def text(shown: Statements, done: Statements, whole: bool) -> tuple[str, Statements, Statements]:
+        needed = used(head, [*done, *shown])
+        body = pruned(done, [*needed, *shown], whole)
+        return layout.text(heading(clause, implementation), needed, body, shown), needed, [*body, *shown]
+
+    if thrown is None:
+        asserted = [i for i, statement in enumerate(statements) if isinstance(statement, ast.Assert)]
+        last = asserted[-1] if asserted else len(statements)
+        shown = [one for each in statements[last : last + 1] for one in explicit(each, "observed", "expected")]
+        return Translated(Script(text([*shown, *statements[last + 1 :]], statements[:last], False)[0]))
+    kind, chain = kind_of(thrown, specialiser.space.names), getattr(thrown.statement, "chain", ())
+    asserts = isinstance(thrown.error, AssertionError) and isinstance(thrown.statement, ast.Assert)
+    shown = (explicit if asserts else guarded)(statements[-1], "observed", "expected")
+    # Perhaps what fails is the building of something that nothing uses: then with trees built whole.
+    for whole in (False, True):
+        source, needed, body = text(shown, statements[:-1], whole)
+        found = sides(run_alone(needed, body))
+        if found is not None:
+            return Translated(Script(source, *found), kind, chain)
+    return Translated(Script(source), kind, chain, runs=False)
 
 
-@dataclass(frozen=True)
-class Found:
-    """Where a script shows a difference: its first statement that fails, what that observes and expects, the statements
-    that show it at length, and what the property raises there."""
-
-    place: int
-    observed: str
-    expected: str
-    shown: Statements
-    kind: str = ""
-    chain: guard.Chain = ()
-
-
-def begun(head: Statements, space: dict[str, Any]) -> None:
-    """Run the imports and definitions; what the adapter has done in this process already is not done again."""
-    for statement in head:
-        if hasattr(statement, "lives"):
-            globals_, key = statement.lives
-            space[key] = globals_[key]
-    run([statement for statement in head if not hasattr(statement, "lives")], space)
-
-
-def follow(statements: Statements, head: Statements) -> Found:
-    """Run the statements up to the first that shows a difference. Where there is none, what is shown is the last comparison
-    and what follows it."""
-    main = types.ModuleType("__main__")
-    space = vars(main)
-    with as_main(main):
-        begun(head, space)
-        for place, statement in enumerate(statements):
-            try:
-                run(explicit(statement, "observed_", "expected_"), space)
-                continue
-            except SystemExit:
-                break
-            except Failed as found:
-                failed = found
-            if hasattr(statement, "makes"):
-                raise failed.error
-            kind, chain = kind_of(failed, space), getattr(failed.statement, "chain", ())
-            if "\nexpected:" in failed.printed and isinstance(failed.error, AssertionError):
-                shown = explicit(statement, "observed", "expected")
-                return Found(place, *sides(failed.printed), shown, kind, chain)
-            try:
-                expected = sides(run(guarded(statement, "observed_", "expected_")[:-1], space))[1]
-            except Failed:
-                expected = "no exception"
-            observed = f"{type(failed.error).__name__}: {failed.error}"
-            return Found(place, observed, expected, guarded(statement, "observed", "expected"), kind, chain)
-    asserted = [i for i, statement in enumerate(statements) if isinstance(statement, ast.Assert)]
-    last = asserted[-1] if asserted else len(statements)
-    shown = [each for statement in statements[last : last + 1] for each in explicit(statement, "observed", "expected")]
-    return Found(last, "", "", [*shown, *statements[last + 1 :]])
-
-
-def kind_of(failed: Failed, space: dict[str, Any]) -> str:
+def kind_of(thrown: Thrown, names: dict[str, Any]) -> str:
     """The name of the exception with which the property fails where the script does."""
-    if not hasattr(failed.statement, "raises"):
-        return type(failed.error).__name__
-    variable, kind, _ = failed.statement.raises
-    seen = space[variable]
+    if not hasattr(thrown.statement, "raises"):
+        return type(thrown.error).__name__
+    variable, kind, _ = thrown.statement.raises
+    seen = names[variable]
     if seen is None:
         return pytest.fail.Exception.__name__
-    wanted = eval(ast.unparse(kind), space)
-    return type(failed.error if isinstance(seen, wanted) else seen).__name__
+    wanted = eval(ast.unparse(kind), names)
+    return type(thrown.error if isinstance(seen, wanted) else seen).__name__
 
 
-def again(head: Statements, statements: Statements, found: Found) -> bool:
-    """Whether the script as it is shown fails, and expects the same."""
-    main = types.ModuleType("__main__")
-    with as_main(main):
-        begun(head, vars(main))
+def run_alone(head: Statements, statements: Statements) -> str:
+    """What a script prints before it fails with an AssertionError; "" where it does not."""
+    space = Space()
+    with space.open():
         try:
-            run(statements, vars(main))
-        except Failed as failed:
-            shown = sides(failed.printed)[1]
-            return isinstance(failed.error, AssertionError) and ADDRESS.sub("", shown) == ADDRESS.sub(
-                "", found.expected
-            )
-        except SystemExit:
-            pass
-    return False
+            space.define(head)
+            space.run(statements)
+        except Thrown as thrown:
+            return space.output.getvalue() if isinstance(thrown.error, AssertionError) else ""
+    return ""
 
 
-def sides(printed: str) -> tuple[str, str]:
-    """What was printed last as observed and as expected."""
-    observed, _, expected = printed.rpartition("\nexpected:")
-    return observed.rpartition("observed:")[2].strip(), expected.strip()
-
-
-class Failed(Exception):
-    """A statement of the script failed."""
-
-    def __init__(self, error: Exception, printed: str, statement: ast.stmt | None):
-        super().__init__(str(error))
-        self.error = error
-        self.printed = printed
-        self.statement = statement  # the innermost one
-
-
-def run(statements: Statements, space: dict[str, Any]) -> str:
-    """Run statements in a namespace; what they print.
-
-    Raises:
-        Failed: one of them raised an exception.
-    """
-    # The text is run, not the tree: what is shown is what was tried.
-    text = ast.unparse(ast.fix_missing_locations(ast.Module(statements, [])))
-    output = io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(output):
-        warnings.simplefilter("ignore")
-        try:
-            exec(compile(text, "<script>", "exec"), space)
-        except Exception as error:
-            raise Failed(error, output.getvalue(), guard.failing(statements, text, error)) from error
-    return output.getvalue()
-
-
-@contextlib.contextmanager
-def as_main(module: types.ModuleType) -> Iterator[None]:
-    """While it is open, ``__main__`` is that module: what a script pickles is looked up there."""
-    before, path = sys.modules["__main__"], list(sys.path)
-    sys.modules["__main__"] = module
-    try:
-        yield
-    finally:
-        sys.modules["__main__"], sys.path[:] = before, path
+def sides(printed: str) -> tuple[str, str] | None:
+    """What was printed last as observed and as expected; None where that was not printed."""
+    observed, found, expected = printed.rpartition("\nexpected:")
+    return (observed.rpartition("observed:")[2].strip(), expected.strip()) if found else None
 
 
 def used(head: Statements, statements: Statements) -> Statements:

@@ -1,9 +1,10 @@
-"""Statements: branches are decided and loops unrolled where that is known now; the others are written down."""
+"""Statements: followed where that is how the run went, quoted where the script can have them as they are."""
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import inspect
 import types
 from collections.abc import Callable, Iterator
@@ -19,16 +20,17 @@ from conformance.explain.scope import (
     NOWHERE,
     Break,
     Continue,
-    NeedsFunction,
-    NeedsLoop,
-    Restart,
     Return,
     Scope,
+    Thrown,
+    Undecided,
     assign,
     captured,
+    changed,
     label,
     mentioned,
     plain_name,
+    root,
     source,
     stored,
 )
@@ -45,9 +47,19 @@ from conformance.explain.values import (
     Tree,
     Unsupported,
     Value,
+    Yielded,
     call,
     name,
 )
+
+#: What no script does, and why.
+REFUSED = {
+    "Global": "it changes a variable at the top of a file",
+    **dict.fromkeys(("AsyncFunctionDef", "AsyncFor", "AsyncWith"), "it is asynchronous"),
+    "TryStar": "it handles groups of exceptions",
+}
+#: A loop that goes on longer is taken to be endless.
+ROUNDS = 10_000
 
 
 class Statements:
@@ -58,21 +70,12 @@ class Statements:
         for statement in statements:
             special = getattr(self, f"statement_{type(statement).__name__}", None)
             if special is None:
-                raise Unsupported(f"a statement {type(statement).__name__}")
+                kind = type(statement).__name__
+                raise Unsupported(REFUSED.get(kind, f"there is no way to write a statement {kind}"))
             with self.at(statement, scope):
                 special(statement, scope)
             if scope.kind == "def" and self.out and isinstance(self.out[-1], (ast.Return, ast.Raise)):
                 return
-
-    def until_left(self, inside: Callable[[], None]) -> Exception | None:
-        """Write a block; where it returns, breaks or continues, that is raised only once what is around it is written."""
-        try:
-            inside()
-        except Return as returned:
-            return Return(self.kept(returned.value, "result"))
-        except (Break, Continue) as left:
-            return left
-        return None
 
     @contextlib.contextmanager
     def at(self, statement: ast.stmt, scope: Scope) -> Iterator[None]:
@@ -85,23 +88,12 @@ class Statements:
         finally:
             self.here = outer
 
-    @contextlib.contextmanager
-    def unsure(self, scope: Scope) -> Iterator[None]:
-        """While it is open, what is written may run or not: every assignment is the script's."""
-        scope.uncertain += 1
-        try:
-            yield
-        finally:
-            scope.uncertain -= 1
-
     def before_branches(self, statements: list[ast.stmt], scope: Scope) -> None:
-        """Variables that a branch or loop assigns to belong to the script from here on."""
-        for variable in sorted(stored(statements)):
-            value = scope.variables.get(variable)
+        """Variables that what is quoted assigns to or changes belong to the script from here on."""
+        for variable in sorted(changed(statements)):
+            value = scope.function().variables.get(variable)
             if isinstance(value, (Static, Pack, Table)):
-                made = self.variable(scope, variable)
-                self.emit(assign(made, self.lift(value)))
-                scope.variables[variable] = Code(name(made))
+                self.bind(scope, variable, first=True)
 
     def statement_Pass(self, node: ast.Pass, scope: Scope) -> None:
         pass
@@ -112,8 +104,11 @@ class Statements:
             return
         if isinstance(expression, ast.Yield):
             resume = scope.resume
-            if resume is None or scope.uncertain:
-                raise Unsupported("a generator")
+            if resume is None and scope.kind == "def":
+                self.emit(ast.Expr(ast.Yield(expression.value and self.code(expression.value, scope))))
+                return
+            if resume is None or not self.certain(scope):
+                raise Undecided("a generator")
             scope.resume = None
             resume(self.value(expression.value, scope) if expression.value else Static(None))
             return
@@ -129,8 +124,6 @@ class Statements:
                 return
             if isinstance(method, MUTABLE) and not self.local(expression.func, scope):
                 raise Unsupported("something that belongs to the adapter's file is changed")
-            if scope.uncertain and isinstance(method, MUTABLE):
-                self.give_up_knowing(expression.func.value, scope)
         value = self.value(expression, scope)
         if isinstance(value, Pack):
             for item in value.items:
@@ -162,13 +155,24 @@ class Statements:
 
     def statement_Assign(self, node: ast.Assign, scope: Scope) -> None:
         value = self.value(node.value, scope)
+        if isinstance(value, Static) and isinstance(value.value, type) and isinstance(node.value, ast.Call):
+            value = self.residual(node.value, scope)  # a class that is made by a call
         for target in node.targets:
             self.store(target, value, scope)
             if isinstance(value, Code) and isinstance(target, ast.Name):
                 value = scope.variables.get(target.id, value)
 
     def statement_AnnAssign(self, node: ast.AnnAssign, scope: Scope) -> None:
-        if node.value is not None:
+        if scope.keeps_names:  # a class may be made of its annotations
+            assert isinstance(node.target, ast.Name)
+            scope.variables[node.target.id] = Code(name(node.target.id))
+            value = node.value and self.code(node.value, scope)
+            self.emit(
+                ast.AnnAssign(
+                    ast.Name(node.target.id, ast.Store()), ast.Constant(ast.unparse(node.annotation)), value, 1
+                )
+            )
+        elif node.value is not None:
             self.store(node.target, self.value(node.value, scope), scope)
 
     def store(self, target: ast.expr, value: Value, scope: Scope) -> None:
@@ -182,28 +186,39 @@ class Statements:
             if isinstance(base, Code):
                 self.emit(ast.Assign([ast.Attribute(base.node, target.attr, ast.Store())], self.lift(value), lineno=0))
             elif isinstance(base, Instance):
+                self.only_followed()
                 base.fields[target.attr] = self.kept(value, target.attr)
             elif isinstance(base, Static) and isinstance(value, Static):
+                self.only_followed()
                 setattr(base.value, target.attr, value.value)
             else:
                 self.give_up_knowing(target.value, scope)
-                raise Unsupported(f"an attribute of a {type(base).__name__} is assigned")
+                self.store(target, value, scope)
         elif isinstance(target, ast.Subscript):
             base, index = self.value(target.value, scope), self.value(target.slice, scope)
             if isinstance(base, Code):
                 made = ast.Subscript(base.node, self.index(index), ast.Store())
                 self.emit(ast.Assign([made], self.lift(value), lineno=0))
-            elif isinstance(base, Table) and isinstance(index, Static) and not scope.uncertain:
+            elif isinstance(base, Table) and isinstance(index, Static) and self.belongs(target, scope):
                 base.items[index.value] = self.kept(value, label(index.value, "item"))
-            elif all(isinstance(each, Static) for each in (base, index, value)) and not scope.uncertain:
+            elif all(isinstance(each, Static) for each in (base, index, value)) and self.belongs(target, scope):
                 if not self.local(target.value, scope):
                     raise Unsupported("something at the top of a file is changed")
                 base.value[index.value] = value.value
             else:
                 self.give_up_knowing(target.value, scope)
-                raise Unsupported(f"an item of a {type(base).__name__} is assigned")
+                self.store(target, value, scope)
         else:
             raise Unsupported(f"an assignment to a {type(target).__name__}")
+
+    def only_followed(self) -> None:
+        """What is changed here and now cannot be quoted."""
+        if self.quoting:
+            raise Undecided("something known is changed in a place that only the script reaches")
+
+    def belongs(self, target: ast.expr, scope: Scope) -> bool:
+        """Whether what is known may be changed now: it is followed, or belongs to the function that is written in place."""
+        return not self.quoting or (self.certain(scope) and root(target) in scope.function().locals)
 
     def kept(self, value: Value, wanted: str) -> Value:
         """The value, in a variable if it is to be computed once."""
@@ -218,7 +233,9 @@ class Statements:
 
     def store_name(self, variable: str, value: Value, scope: Scope) -> None:
         owner = scope.function()
-        free = variable not in owner.forced and not scope.uncertain
+        if isinstance(value, Static) and isinstance(value.value, Yielded):
+            value = Code(call("iter", self.lift(value)))
+        free = variable not in owner.forced and self.certain(scope)
         if (
             isinstance(value, Static)
             and variable in owner.identical
@@ -233,7 +250,7 @@ class Statements:
             owner.variables[variable] = value
         elif free and isinstance(value, Code) and value.stable:
             owner.variables[variable] = value
-        elif not scope.uncertain and isinstance(value, Static) and self.only_known(value):
+        elif self.certain(scope) and isinstance(value, Static) and self.only_known(value):
             owner.variables[variable] = value
         elif isinstance(value, (Pack, Table)) and self.holds_trees(value):
             owner.variables[variable] = value
@@ -329,18 +346,16 @@ class Statements:
     def statement_AugAssign(self, node: ast.AugAssign, scope: Scope) -> None:
         if isinstance(node.target, ast.Name):
             current, value = self.look_up(scope, node.target.id), self.value(node.value, scope)
-            if isinstance(current, Static) and isinstance(value, Static) and not scope.uncertain:
+            if isinstance(current, Static) and isinstance(value, Static) and self.certain(scope):
+                if isinstance(current.value, MUTABLE):
+                    self.only_followed()
                 space = {"a": current.value, "b": value.value}
                 statement = ast.AugAssign(ast.Name("a", ast.Store()), node.op, name("b"))
                 exec(compile(ast.fix_missing_locations(ast.Module([statement], [])), "<property>", "exec"), space)
                 scope.function().variables[node.target.id] = Static(space["a"])
                 return
             if isinstance(current, (Static, Pack, Table)):
-                if scope.uncertain and scope.kind != "def":
-                    raise Restart(scope.function(), node.target.id)
-                made = self.variable(scope, node.target.id)
-                self.emit(assign(made, self.lift(current)))
-                scope.function().variables[node.target.id] = Code(name(made))
+                current = self.bind(scope, node.target.id)
             made = self.variable(scope, node.target.id)
             if isinstance(current, Code) and getattr(current.node, "id", None) != made:
                 self.emit(assign(made, current.node))
@@ -349,7 +364,7 @@ class Statements:
             self.emit(ast.AugAssign(target, node.op, self.lift(value)))
             return
         base, value = self.value(node.target.value, scope), self.value(node.value, scope)
-        if isinstance(base, Static) and isinstance(value, Static) and not scope.uncertain:
+        if isinstance(base, Static) and isinstance(value, Static) and self.belongs(node.target, scope):
             made = ast.AugAssign(self.holed(node.target, scope), node.op, name("value_"))
             space = {"base_": base.value, "value_": value.value}
             if isinstance(node.target, ast.Subscript):
@@ -359,13 +374,15 @@ class Statements:
         if isinstance(base, Instance) and isinstance(node.target, ast.Attribute):
             current = base.fields[node.target.attr]
             made = ast.BinOp(ast.Name("a", ast.Load()), node.op, name("b"))
+            self.only_followed()
             if isinstance(current, Static) and isinstance(value, Static):
                 text = compile(ast.fix_missing_locations(ast.Expression(made)), "<property>", "eval")
                 base.fields[node.target.attr] = Static(eval(text, {"a": current.value, "b": value.value}))
                 return
         if not isinstance(base, Code):
             self.give_up_knowing(node.target.value, scope)
-            raise Unsupported("such an assignment")
+            self.statement_AugAssign(node, scope)
+            return
         if isinstance(node.target, ast.Attribute):
             target = ast.Attribute(base.node, node.target.attr, ast.Store())
         else:
@@ -392,11 +409,11 @@ class Statements:
             index = self.value(target.slice, scope)
             if isinstance(base, Code):
                 self.emit(ast.Delete([ast.Subscript(base.node, self.index(index), ast.Del())]))
-            elif isinstance(base, Static) and isinstance(index, Static) and not scope.uncertain:
+            elif isinstance(base, Static) and isinstance(index, Static) and self.belongs(target, scope):
                 del base.value[index.value]
             else:
                 self.give_up_knowing(target.value, scope)
-                raise Unsupported("such a deletion")
+                self.statement_Delete(ast.Delete([target]), scope)
 
     def statement_Assert(self, node: ast.Assert, scope: Scope) -> None:
         parts = node.test.values if isinstance(node.test, ast.BoolOp) and isinstance(node.test.op, ast.And) else []
@@ -426,117 +443,280 @@ class Statements:
     def statement_If(self, node: ast.If, scope: Scope) -> None:
         test = self.value(node.test, scope)
         decided = self.truth(test)
-        if decided is not None:
-            self.block(node.body if decided else node.orelse, scope)
-            return
+        if decided is None:
+            if self.quoting:
+                return self.branch(node, test, scope)
+            if self.attempt(scope, lambda: self.branch(node, test, scope)):
+                return None
+            decided = self.decide(test)
+        return self.block(node.body if decided else node.orelse, scope)
+
+    def branch(self, node: ast.If, test: Value, scope: Scope) -> None:
+        """An ``if`` that the script decides."""
         self.before_branches([*node.body, *node.orelse], scope)
-        with self.unsure(scope):
-            with self.into([]) as body:
-                self.block(node.body, scope)
-            with self.into([]) as orelse:
-                self.block(node.orelse, scope)
+        body, orelse = (self.quote(each, scope) for each in (node.body, node.orelse))
         self.emit(ast.If(self.lift(test), body or [ast.Pass()], orelse))
+
+    def quote(self, statements: list[ast.stmt], scope: Scope) -> list[ast.stmt]:
+        """What the script has of these statements, which it may or may not run, once or often."""
+        with self.quoted(), self.into([]) as written:
+            self.block(statements, scope)
+        return written
+
+    # --- loops -------------------------------------------------------------------------------------------------------
 
     def statement_For(self, node: ast.For, scope: Scope) -> None:
         over = self.value(node.iter, scope)
         items = self.items(over)
-        if items is not None and len(items) <= UNROLLED:
-            state = self.state()
-            kept = dict(scope.function().variables)
+        if self.quoting:
+            state, kept = self.state(), dict(scope.function().variables)
             try:
-                self.unroll(node, items, scope)
-                return
-            except NeedsLoop:
+                if items is not None and len(items) <= UNROLLED:
+                    return self.rounds_of(node, iter(items), scope)
+            except Undecided:
                 self.restore(state)
                 scope.function().variables = kept
-        self.before_branches(node.body, scope)
-        target = self.written_target(node.target, scope)
-        with self.unsure(scope), self.into([]) as body:
-            self.block(node.body, scope)
-        self.emit(ast.For(target, self.lift(over), body or [ast.Pass()], [], lineno=0))
+            return self.loop(node, over, scope)
+        if items is not None and len(items) <= UNROLLED:
+            return self.rounds_of(node, iter(items), scope)
+        if self.attempt(scope, lambda: self.loop(node, over, scope)):
+            return None
+        return self.rounds_of(node, iter(items) if items is not None else self.drawn_from(over), scope)
 
-    def unroll(self, node: ast.For, items: list[Value], scope: Scope) -> None:
-        uncertain = scope.uncertain
+    def loop(self, node: ast.For, over: Value, scope: Scope) -> None:
+        """A ``for`` that the script has."""
+        self.before_branches([*node.body, *node.orelse], scope)
+        target = self.written_target(node.target, scope)
+        made = ast.For(target, self.lift(over), self.quoted_loop(node.body, scope), [], lineno=0)
+        made.orelse = self.quote(node.orelse, scope)
+        self.emit(made)
+
+    def quoted_loop(self, statements: list[ast.stmt], scope: Scope) -> list[ast.stmt]:
+        """The body of a loop that the script has."""
+        scope.function().loops.append(None)
+        try:
+            return self.quote(statements, scope) or [ast.Pass()]
+        finally:
+            scope.function().loops.pop()
+
+    def drawn_from(self, over: Value) -> Iterator[Value]:
+        """The items of what only the framework can iterate over, each taken when its turn comes."""
+        made = self.fresh("things")
+        self.emit(assign(made, call("iter", self.lift(over))))
+        while True:
+            item = self.fresh("thing")
+            try:
+                self.emit(assign(item, call("next", name(made))))
+            except Thrown as thrown:
+                if not isinstance(thrown.error, StopIteration):
+                    raise
+                self.out.pop()
+                return
+            yield Code(name(item), stable=True)
+
+    def rounds_of(self, node: ast.For, items: Iterator[Value], scope: Scope) -> None:
+        """The rounds of a loop, one after another."""
+        function = scope.function()
         for item in items:
             # A loop variable is known in each round, whatever is uncertain around the loop.
-            self.store_plainly(node.target, item, scope.function())
+            self.store_plainly(node.target, item, function)
             for each in ast.walk(node.target):
-                if isinstance(each, ast.Name) and each.id in scope.function().identical:
-                    self.store_name(each.id, scope.function().variables[each.id], scope)
-            try:
-                scope.rounds.append(uncertain)
-                self.block(node.body, scope)
-            except Break:
+                if isinstance(each, ast.Name) and each.id in function.identical:
+                    self.store_name(each.id, function.variables[each.id], scope)
+            if self.followed(node.body, scope):
                 break
-            except Continue:
-                continue
-            finally:
-                scope.rounds.pop()
         else:
             self.block(node.orelse, scope)
 
+    def followed(self, body: list[ast.stmt], scope: Scope) -> bool:
+        """Follow one round of a loop; whether it left the loop."""
+        scope.function().loops.append(self.quoting)
+        try:
+            self.block(body, scope)
+        except Break:
+            return True
+        except Continue:
+            pass
+        finally:
+            scope.function().loops.pop()
+        return False
+
+    def statement_While(self, node: ast.While, scope: Scope) -> None:
+        if self.quoting:
+            return self.while_loop(node, scope)
+        if self.known(node.test, scope) is None and self.attempt(scope, lambda: self.while_loop(node, scope)):
+            return None
+        for _ in range(ROUNDS):
+            if not self.decide(self.value(node.test, scope)):
+                return self.block(node.orelse, scope)
+            if self.followed(node.body, scope):
+                return None
+        raise Unsupported("a loop does not seem to end")
+
+    def while_loop(self, node: ast.While, scope: Scope) -> None:
+        """A ``while`` that the script has."""
+        self.before_branches([*node.body, *node.orelse], scope)
+        hoist, scope.hoist = scope.hoist, False
+        try:
+            with self.quoted():
+                test = self.value(node.test, scope)
+        finally:
+            scope.hoist = hoist
+        if isinstance(test, Static):
+            raise Undecided("a loop that is decided by what is known")
+        self.emit(ast.While(self.lift(test), self.quoted_loop(node.body, scope), self.quote(node.orelse, scope)))
+
     def leaves_loop(self, scope: Scope, statement: ast.stmt, signal: type[Exception]) -> None:
-        if not scope.rounds:
+        loops = scope.function().loops
+        if not loops or loops[-1] is None:
             self.emit(statement)
-        elif scope.uncertain > scope.rounds[-1]:
-            raise NeedsLoop
+        elif self.quoting > loops[-1]:
+            raise Undecided("a loop that only the script leaves")
         else:
             raise signal
 
     def statement_Break(self, node: ast.Break, scope: Scope) -> None:
-        self.leaves_loop(scope, node, Break)
+        self.leaves_loop(scope, ast.Break(), Break)
 
     def statement_Continue(self, node: ast.Continue, scope: Scope) -> None:
-        self.leaves_loop(scope, node, Continue)
+        self.leaves_loop(scope, ast.Continue(), Continue)
+
+    def statement_Match(self, node: ast.Match, scope: Scope) -> None:
+        subject = self.value(node.subject, scope)
+        if not isinstance(subject, Static):
+            if self.quoting:
+                self.choice(node, subject, scope)
+            elif not self.attempt(scope, lambda: self.choice(node, subject, scope)):
+                raise Unsupported("a match of what only the framework knows")
+            return
+        for case in node.cases:
+            # Python itself matches the value: what is captured is looked up where it says so.
+            space = {**scope.globals, "subject_": subject.value}
+            found = ast.Match(
+                name("subject_"), [ast.match_case(case.pattern, None, [assign("matched_", ast.Constant(True))])]
+            )
+            text = ast.unparse(ast.fix_missing_locations(ast.Module([found], [])))
+            before = dict(space)
+            exec(compile(text, "<property>", "exec"), space)
+            if "matched_" not in space:
+                continue
+            for key in space.keys() - {"matched_", "__builtins__"}:
+                if key not in before or space[key] is not before[key]:
+                    self.store_name(key, Static(space[key]), scope)
+            if case.guard is None or self.decide(self.value(case.guard, scope)):
+                return self.block(case.body, scope)
+
+    def choice(self, node: ast.Match, subject: Value, scope: Scope) -> None:
+        """A ``match`` that the script decides."""
+        self.before_branches([each for case in node.cases for each in case.body], scope)
+        made = ast.Match(self.lift(subject), [])
+        for case in node.cases:
+            pattern = copy.deepcopy(case.pattern)
+            for each in ast.walk(pattern):
+                for key in ("name", "rest"):
+                    if isinstance(getattr(each, key, None), str):
+                        setattr(each, key, self.variable(scope, getattr(each, key)))
+                        scope.function().variables[getattr(each, key)] = Code(name(getattr(each, key)))
+                if isinstance(each, (ast.MatchValue, ast.MatchClass)):
+                    key = "value" if isinstance(each, ast.MatchValue) else "cls"
+                    setattr(each, key, self.code(getattr(each, key), scope))
+            guard = case.guard and self.code(case.guard, scope)
+            made.cases.append(ast.match_case(pattern, guard, self.quote(case.body, scope) or [ast.Pass()]))
+        self.emit(made)
 
     def statement_Return(self, node: ast.Return, scope: Scope) -> None:
         if scope.kind == "def":
             self.emit(ast.Return(self.code(node.value, scope) if node.value else None))
-        elif not scope.uncertain:
-            raise Return(self.value(node.value, scope) if node.value else Static(None))
-        elif scope.kind == "inline":
-            raise NeedsFunction
+        elif not self.certain(scope):
+            raise Undecided("a function that only the script leaves")
         else:
-            self.emit(ast.Raise(name("SystemExit"), None))
+            value = self.value(node.value, scope) if node.value else Static(None)
+            raise Return(self.kept(value, "result") if scope.function().contexts else value)
 
     def statement_Raise(self, node: ast.Raise, scope: Scope) -> None:
+        if node.exc is None and not self.quoting and self.handled:
+            raise Thrown(self.handled[-1].error, self.handled[-1].statement)
         self.emit(ast.Raise(node.exc and self.code(node.exc, scope), node.cause and self.code(node.cause, scope)))
 
     def statement_Try(self, node: ast.Try, scope: Scope) -> None:
-        left = None
-        if not node.handlers:
-            made = ast.Try([], [], [], [])
-            with self.into(made.body):
-                left = self.until_left(lambda: self.block(node.body, scope))
-            with self.into(made.finalbody):
+        if self.quoting:
+            return self.quoted_try(node, scope)
+        made = ast.Try([], [], [], [])
+        made.chain = self.here
+        try:
+            with self.inside(scope, made.body):
+                self.caught(node, made, scope)
+        except BaseException as left:
+            with (
+                self.into(made.finalbody),
+                contextlib.suppress(*(() if not isinstance(left, Unsupported) else (Exception,))),
+            ):
                 self.block(node.finalbody, scope)
+            if made.handlers or made.finalbody:
+                self.out.append(made)
+            else:
+                self.out += made.body
+            raise
+        if made.handlers:
+            self.out.append(made)
         else:
-            every = [*node.body, *node.orelse, *(each for handler in node.handlers for each in handler.body)]
-            self.before_branches(every, scope)
-            with self.unsure(scope):
-                made = ast.Try([], [], [], [])
-                with self.into(made.body):
-                    self.block(node.body, scope)
-                for handler in node.handlers:
-                    kind = handler.type and self.code(handler.type, scope)
-                    caught = None
-                    if handler.name:
-                        caught = self.variable(scope, handler.name)
-                        scope.function().variables[handler.name] = Code(name(caught))
-                    with self.into([]) as body:
-                        self.block(handler.body, scope)
-                    made.handlers.append(ast.ExceptHandler(kind, caught, body or [ast.Pass()]))
-                with self.into(made.orelse):
-                    self.block(node.orelse, scope)
-                with self.into(made.finalbody):
-                    self.block(node.finalbody, scope)
-        made.body = made.body or [ast.Pass()]
+            self.out += made.body
+        return self.block(node.finalbody, scope)
+
+    @contextlib.contextmanager
+    def inside(self, scope: Scope, written: list[ast.stmt]) -> Iterator[None]:
+        """While it is open, what is written is the body of a ``try`` or ``with``: what is returned is computed in there."""
+        scope.function().contexts += 1
+        try:
+            with self.into(written):
+                yield
+        finally:
+            scope.function().contexts -= 1
+
+    def caught(self, node: ast.Try, made: ast.Try, scope: Scope) -> None:
+        """The body, and then the handler or the ``else`` that follows."""
+        try:
+            self.block(node.body, scope)
+        except Thrown as thrown:
+            for handler in node.handlers:
+                kind = handler.type and self.code(handler.type, scope)
+                if kind is None or isinstance(thrown.error, self.now(Code(kind))):
+                    break
+            else:
+                raise
+            written = ast.ExceptHandler(kind, None, [])
+            if handler.name:
+                written.name = self.variable(scope, handler.name)
+                scope.function().variables[handler.name] = Code(name(written.name))
+                self.space.names[written.name] = thrown.error
+            made.handlers.append(written)
+            self.handled.append(thrown)
+            try:
+                with self.into(written.body):
+                    self.block(handler.body, scope)
+            finally:
+                self.handled.pop()
+                written.body = written.body or [ast.Pass()]
+        else:
+            self.block(node.orelse, scope)
+
+    def quoted_try(self, node: ast.Try, scope: Scope) -> None:
+        """A ``try`` that the script has."""
+        every = [*node.body, *node.orelse, *node.finalbody, *(each for one in node.handlers for each in one.body)]
+        self.before_branches(every, scope)
+        made = ast.Try(self.quote(node.body, scope) or [ast.Pass()], [], [], [])
+        for handler in node.handlers:
+            kind, caught = handler.type and self.code(handler.type, scope), None
+            if handler.name:
+                caught = self.variable(scope, handler.name)
+                scope.function().variables[handler.name] = Code(name(caught))
+            made.handlers.append(ast.ExceptHandler(kind, caught, self.quote(handler.body, scope) or [ast.Pass()]))
+        made.orelse, made.finalbody = self.quote(node.orelse, scope), self.quote(node.finalbody, scope)
         if made.handlers or made.finalbody:
             self.emit(made)
         else:
-            self.out += made.body
-        if left is not None:
-            raise left
+            for each in made.body:
+                self.emit(each)
 
     def statement_With(self, node: ast.With, scope: Scope) -> None:
         self.with_items(node.items, scope, lambda: self.block(node.body, scope))
@@ -568,13 +748,50 @@ class Statements:
             self.adapter_manager(callee, context, scope, inside)
         else:
             item = ast.withitem(self.residual(context, scope).node)
-            if first.optional_vars is not None:
-                item.optional_vars = self.written_target(first.optional_vars, scope)
-            with self.into([]) as written:
-                left = self.until_left(inside)
-            self.emit(ast.With([item], written or [ast.Pass()], lineno=0))
-            if left is not None:
-                raise left
+            if self.quoting:
+                if first.optional_vars is not None:
+                    item.optional_vars = self.written_target(first.optional_vars, scope)
+                made = ast.With([item], [], lineno=0)
+                try:
+                    with self.inside(scope, made.body):
+                        inside()
+                finally:
+                    made.body = made.body or [ast.Pass()]
+                    self.emit(made)
+            else:
+                self.entered(item, first.optional_vars, scope, inside)
+
+    def entered(self, item: ast.withitem, variable: Any, scope: Scope, inside: Callable[[], None]) -> None:
+        """``with`` a context manager of the framework's or of Python's, which is entered now and left after the block."""
+        made = ast.With([item], [], lineno=0)
+        made.chain = self.here
+        self.prepare()
+        self.out.append(made)
+        try:
+            manager = self.space.value(item.context_expr)
+            value = manager.__enter__()
+        except Exception as error:
+            made.body = [ast.Pass()]
+            raise Thrown(error, made) from error
+        if variable is not None:
+            item.optional_vars = self.written_target(variable, scope)
+            self.space.assign(item.optional_vars, value)
+        try:
+            with self.inside(scope, made.body):
+                inside()
+        except Thrown as thrown:
+            if not manager.__exit__(type(thrown.error), thrown.error, thrown.error.__traceback__):
+                raise
+        except BaseException:
+            manager.__exit__(None, None, None)
+            raise
+        else:
+            try:
+                manager.__exit__(None, None, None)
+            except Exception as error:
+                raise Thrown(error, made) from error
+        finally:
+            made.body = made.body or [ast.Pass()]
 
     def raises(self, context: ast.Call, variable: ast.expr | None, scope: Scope, inside: Callable[[], None]) -> None:
         """``pytest.raises`` in plain Python."""
@@ -584,12 +801,18 @@ class Statements:
         match = next((self.code(each.value, scope) for each in context.keywords if each.arg == "match"), None)
         made = self.variable(scope, variable.id) if isinstance(variable, ast.Name) else self.fresh("raised")
         self.emit(assign(made, ast.Constant(None)))
-        with self.into([]) as body:
-            inside()
         keep = ast.ExceptHandler(
             name("Exception" if usual else "BaseException"), "error", [assign(made, name("error"))]
         )
-        self.emit(ast.Try(body or [ast.Pass()], [keep], [], []))
+        written = ast.Try([], [keep], [], [])
+        try:
+            with self.inside(scope, written.body):
+                inside()
+        except Thrown as thrown:
+            self.space.names[made] = thrown.error
+        finally:
+            written.body = written.body or [ast.Pass()]
+            self.emit(written, done=True)
         statement = ast.Assert(call("isinstance", name(made), kind))
         statement.raises = (made, kind, match)
         if match is not None:
@@ -611,38 +834,31 @@ class Statements:
             value = self.value(each.value, scope)
             keywords |= {each.arg: value} if each.arg else {k: Static(v) for k, v in value.value.items()}
 
-        left: list[Exception | None] = []
-
+        left: list[Exception] = []
         place = self.here
 
         def resume(value: Value) -> None:
             inner, self.here = self.here, place
-            if variable is not None:
-                self.store(variable, value, scope)
-            left.append(self.until_left(inside))
-            self.here = inner
+            try:
+                if variable is not None:
+                    self.store(variable, value, scope)
+                scope.function().contexts += 1
+                inside()
+            except (Return, Break, Continue) as leaving:
+                left.append(leaving)
+            finally:
+                scope.function().contexts -= 1
+                self.here = inner
 
         globals_ = function.__globals__
-        forced = set(captured(node))
-        start, uncertain = self.state(), scope.uncertain
-        kept = dict(scope.function().variables)
-        while True:
-            inner = Scope(globals_, "inline", None, scope.hoist)
-            inner.forced, inner.resume = forced, resume
-            self.here = (*place, NOWHERE)
-            try:
-                self.run_in_place(node, inner, self.arguments(node.args, arguments, keywords, globals_))
-                break
-            except Restart as restart:
-                if restart.scope is not inner or restart.variable in forced:
-                    raise
-                forced = forced | {restart.variable}
-                self.restore(start)
-                scope.uncertain, scope.function().variables = uncertain, dict(kept)
-                left.clear()
-            finally:
-                self.here = place
-        for each in filter(None, left):
+        inner = Scope(globals_, "inline", None, scope.hoist, self.quoting)
+        inner.caller, inner.forced, inner.resume = scope, captured(node), resume
+        self.here = (*place, NOWHERE)
+        try:
+            self.run_in_place(node, inner, self.arguments(node.args, arguments, keywords, globals_))
+        finally:
+            self.here = place
+        for each in left:
             raise each
 
     def adapter_manager(self, callee: Method, context: ast.Call, scope: Scope, inside: Callable[[], None]) -> None:
@@ -667,7 +883,7 @@ class Statements:
     def function_definition(self, node: ast.FunctionDef, made: str, scope: Scope) -> ast.FunctionDef:
         """A function of the property's, or a method."""
         inner = Scope(scope.globals, "def", scope.parent if scope.keeps_names else scope)
-        inner.forced = set(captured(node))
+        inner.forced = captured(node)
         arguments = self.parameters(node.args, inner, scope)
         for variable in stored(node.body):
             inner.variables.setdefault(variable, Code(name(variable)))
@@ -675,7 +891,7 @@ class Statements:
             if isinstance(each, (ast.Nonlocal, ast.Global)):
                 for variable in each.names:
                     inner.variables.pop(variable, None)
-        with self.into([]) as body:
+        with self.quoted(), self.into([]) as body:
             self.block(node.body, inner)
         decorators = [self.code(each, scope) for each in node.decorator_list]
         return ast.FunctionDef(made, arguments, body or [ast.Pass()], decorators, lineno=0)
@@ -702,7 +918,7 @@ class Statements:
         decorators = [self.code(each, scope) for each in node.decorator_list]
         inner = Scope(scope.globals, "def", scope)
         inner.keeps_names = True
-        with self.into([]) as body:
+        with self.quoted(), self.into([]) as body:
             self.block(node.body, inner)
         return ast.ClassDef(made, bases, keywords, body or [ast.Pass()], decorators)
 

@@ -28,8 +28,6 @@ def numbers(count, start):
 """
 
 
-#: What a step asks the implementation for by the name of a class.
-KINDS = frozenset({*bp.CONTAINERS, *bp.LAYERS})
 CPU = Static("cpu")
 
 
@@ -80,7 +78,7 @@ class Written(Shown):
             return Code(script.call_of(script.implementation.factory))
         if call == "member_of":
             raise Unsupported(f"what is registered as {arguments[1]!r} is no attribute of that name")
-        if call in KINDS:
+        if call[0].isupper():
             made = script.apply(script.adapter_attribute(call), values, {}, Scope({}, "inline"))
             made.something = True
             return made
@@ -113,6 +111,7 @@ class Trees:
         subject.below = Subject.below.fget(subject)
         subject.model = model.of(subject.blueprint)
         tree = Tree(subject)
+        self.trees.append(tree)
         steps = plan(subject.blueprint, self.implementation, device.value, subject.model)
         objects = next((i for i, step in enumerate(steps) if step.call in ("mode", "register")), len(steps))
         shown = Written(self, tree)
@@ -170,6 +169,8 @@ class Trees:
         if not all(isinstance(given[key], Static) for key in defaults):
             return None
         dtype, device, shape = (given[key].value for key in defaults)
+        if not str(dtype).isidentifier():  # an argument of a witness that a stranger wrote, and no dtype
+            raise Unsupported(f"{dtype!r} is no dtype")
         values = given["values"]
         text = self._numbers(values.value, shape, dtype) if isinstance(values, Static) and shape else None
         text = text or ast.unparse(self.lift(values))

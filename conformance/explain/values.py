@@ -11,12 +11,22 @@ class Unsupported(Exception):
     """The property does something that cannot be written as a script; the caller falls back."""
 
 
+class Yielded(list):  # type: ignore[type-arg]
+    """What a generator expression over known things still has to give; it is asked for once, or has no name."""
+
+    def __next__(self) -> Any:
+        if not self:
+            raise StopIteration
+        return self.pop(0)
+
+
 @dataclass
 class Static:
     """A value that is known now: drawn data, a blueprint, what the model says. ``origin`` computes it again."""
 
     value: Any
     origin: tuple[ast.expr, Any] | None = field(default=None, repr=False, compare=False)
+    lifting: bool = field(default=False, repr=False, compare=False)
 
 
 @dataclass

@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from conformance import contract
 from conformance.adapter.finding import find
 from conformance.adapter.given import Factory, given, name_of
+from conformance.adapter.lens import seen
 from conformance.adapter.port import Implementation
 from conformance.contract import Clause, ContractError, selected
 from conformance.explain import failure
@@ -91,7 +92,7 @@ def check_implementation(
         DeviationError: the file cannot be used.
         ValueError: there is no such device or profile.
     """
-    subject = find(implementation) if isinstance(implementation, str) else implementation
+    subject = find(implementation) if isinstance(implementation, str) else seen(implementation)
     chosen, settings = selected(clauses), _settings(profile)
     known = recorded(subject, contract.CLAUSES) if deviations is None else deviations
     checks = [
@@ -166,7 +167,7 @@ def _checks(
     devices: str | Iterable[str],
     profile: str,
 ) -> list[_Check]:
-    base = find(implementation) if isinstance(implementation, str) else implementation
+    base = find(implementation) if isinstance(implementation, str) else seen(implementation)
     chosen = selected(clauses)
     for id in case.known:
         if gone := contract.successor(id):

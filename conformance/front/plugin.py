@@ -24,6 +24,7 @@ from conformance.front.settle import settle
 from conformance.report import Run, write
 from conformance.run import deviations, profiles
 from conformance.run.judge import Case, NoAssertions, judge, require_assertions
+from conformance.run.limits import SECONDS
 from conformance.run.record import FAILED, Outcome, Record
 
 #: A record travels as user properties of these names.
@@ -60,6 +61,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         metavar="ID",
         help="ask only the clauses whose id matches this shell pattern, such as 'state_dict/*'; may be repeated",
+    )
+    group.addoption(
+        "--limit",
+        type=float,
+        metavar="SECONDS",
+        help="how long a case may take before it is recorded as failed; 0 for ever (default: by profile, from 120 to 3000)",
     )
     group.addoption("--deviations", metavar="FILE", help="your own file of known deviations, instead of the adapter's")
     group.addoption("--report", metavar="FILE", help="write the outcome of every clause to FILE, as JSON lines")
@@ -172,7 +179,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if clause is None:
         return None
     case = Case(clause, config.stash[SUBJECT], pyfuncitem.callspec.params["device"])
-    verdict = judge(case, deviations=config.stash[DEVIATIONS].get(clause.id, ()))
+    entries, limit = config.stash[DEVIATIONS].get(clause.id, ()), config.getoption("--limit")
+    verdict = judge(case, None, entries, SECONDS[config.getoption("--profile")] if limit is None else limit)
     record = verdict.record
     if record.outcome is FAILED or config.getoption("--report"):
         record = failure.recorded(case, verdict)

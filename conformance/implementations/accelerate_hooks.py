@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from typing import Any
 
 import accelerate
 
-from conformance.adapter.wrapping import Wrapping
-from conformance.implementations.torch import OnTorch
-from conformance.language import blueprint as bp
-from conformance.language.transform import with_elements, without_empty
+from conformance.adapter.wrapping import Wrapper
+from conformance.implementations.torch import implementation as torch
 
 
-class Dispatched(Wrapping, OnTorch):
+class Dispatched(Wrapper):
     """``accelerate.dispatch_model`` onto the one device on which the module is, with the hooks that several would get."""
 
-    name = package = "accelerate"
+    name = "accelerate"
+    version = importlib.metadata.version("accelerate")
     child = None
-
-    def narrowed(self, clause: str, name: str, value: Any) -> Any:
-        """Where a tensor without elements has two names, dispatch_model puts it in the place of every other such tensor:
-        one clause is left to say so, and the others would see nothing else."""
-        if clause == "traversal/named_parameters-own-then-children":
-            return value
-        if name == "shape":
-            return tuple(extent or 1 for extent in value)
-        return without_empty(value) if isinstance(value, bp.Blueprint) else with_elements(value)
+    lacking = {
+        "drawn.empty": "dispatch_model puts one tensor without elements in the place of all, where one of them has two names"
+    }
 
     def wrap(self, module: Any) -> Any:
         tensors = [*module.parameters(), *module.buffers()]
@@ -33,4 +27,4 @@ class Dispatched(Wrapping, OnTorch):
         return accelerate.dispatch_model(module, {"": device}, force_hooks=True)
 
 
-implementation = Dispatched()
+implementation = Dispatched(torch)

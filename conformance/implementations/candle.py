@@ -38,11 +38,12 @@ class Candle(Implementation):
         "write": "tensors are immutable",
         "deepcopy": "a tensor can be neither copied by copy.deepcopy nor pickled",
         "pickle.module": "a tensor cannot be pickled",
-        "source": "failing trees are shown as PyTorch code, which candle cannot run unchanged",
         "tree.transient": "there is no register_buffer: an assigned tensor is a persistent buffer",
         "tree.empty_buffer": "there is no register_buffer: a name cannot be reserved",
         "tree.empty_parameter": "there is no register_parameter: a name cannot be reserved",
     }
+
+    hidden = frozenset({"tree.buffer"})
 
     Chain = Chain
     ReLU = ReLU
@@ -73,9 +74,6 @@ class Candle(Implementation):
     def is_tensor(self, value: Any) -> bool:
         return isinstance(value, candle.Tensor)
 
-    def is_parameter(self, value: Any) -> bool:
-        return False
-
     def same_storage(self, one: candle.Tensor, other: candle.Tensor) -> bool:
         raise Absent(
             "write", f"{self.name} {self.version}: {self.lacking['write']}, so no write can be seen in another"
@@ -84,11 +82,11 @@ class Candle(Implementation):
     def write(self, tensor: candle.Tensor, values: Any) -> None:
         raise Absent("write", f"{self.name} {self.version}: {self.lacking['write']}")
 
-    def set_attribute(self, module: Any, name: str, value: Any) -> None:
-        object.__setattr__(module, name, value)  # every tensor that is assigned becomes a buffer
-
-    def place_buffer(self, module: Any, name: str, tensor: Any, persistent: bool) -> None:
-        setattr(module, name, tensor)
+    def place(self, module: Any, name: str, value: Any, kind: str) -> None:
+        if kind == "attribute":
+            object.__setattr__(module, name, value)
+        else:
+            setattr(module, name, value)  # every tensor that is assigned becomes a buffer
 
     def unavailable(self, device: str) -> str | None:
         if device == "cuda" and not cuda_is_available():

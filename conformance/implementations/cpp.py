@@ -274,7 +274,6 @@ class Cpp(Torch):
         "ParameterDict.__delitem__": "a C++ dict has pop(), but nothing that only deletes",
         "deepcopy": "clone() is only there for classes with a reset() of their own",
         "pickle.module": "a C++ module is saved to an archive",
-        "source": "failing trees are shown as PyTorch code in Python",
         "tree.transient": "every C++ buffer is saved",
         "tree.empty_module": "a name cannot be reserved for a module",
         "tree.mode": "the mode of a single module cannot be set",
@@ -294,11 +293,13 @@ class Cpp(Torch):
             return getattr(_cpp, name)
         return Implementation.__getattr__(self, name)
 
-    def set_attribute(self, module: Any, name: str, value: Any) -> None:
-        object.__setattr__(module, name, value)
-
-    def place_member(self, module: Any, name: str, tensor: Any) -> None:
-        module._place(name, tensor)
+    def place(self, module: Any, name: str, value: Any, kind: str) -> None:
+        if kind == "attribute":
+            object.__setattr__(module, name, value)
+        elif kind == "member":
+            module._place(name, value)
+        else:
+            super().place(module, name, value, kind)
 
 
 implementation = Cpp()

@@ -33,7 +33,6 @@ class Keras(Torch):
         **{kind: "a Layer wraps torch's in a TorchModuleWrapper, and Keras has none of its own" for kind in _WRAPPED},
         **{kind: "a Layer wraps torch's in a TorchModuleWrapper, and Keras' own makes Variables" for kind in _LAYERS},
         "DataParallel": "torch's replicates modules, not layers",
-        "source": "failing trees are shown as PyTorch code",
     }
     class_names = {"Module": "Layer"}
 

@@ -192,13 +192,10 @@ class MindSpore(Implementation):
     def __getattr__(self, name: str) -> Any:
         return _DTYPES[name] if name in _DTYPES else super().__getattr__(name)
 
-    def restrict(self, blueprint: Any) -> Any:
-        restricted = super().restrict(blueprint)
-        if not isinstance(restricted, bp.Blueprint):
-            return restricted
+    def adapted(self, blueprint: bp.Blueprint) -> bp.Blueprint:
         # Or else hardly a tree could be built. The properties that ask for names and containers do not come by here.
-        tied = any(isinstance(member, bp.Shared) for node in restricted.nodes() for _, member in node.members)
-        return chained(respelled(restricted, _SPELLINGS), _refuses_where_tied if tied else _refuses)
+        tied = any(isinstance(member, bp.Shared) for node in blueprint.nodes() for _, member in node.members)
+        return chained(respelled(blueprint, _SPELLINGS), _refuses_where_tied if tied else _refuses)
 
     @property
     def version(self) -> str:

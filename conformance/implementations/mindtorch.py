@@ -14,7 +14,6 @@ from mindtorch.nn.modules import module as _module
 
 from conformance.adapter import chain
 from conformance.adapter.port import Implementation
-from conformance.build.execute import Subject
 from conformance.language import blueprint as bp
 from conformance.model import Reading
 
@@ -49,7 +48,10 @@ class MindTorch(Implementation):
         "DataParallel": "nn.DataParallel is a class without a body, which takes no module",
     }
 
+    in_trees = {"BatchNorm1d": "BatchNorm1dInTrees"}
+
     Chain = Chain
+    BatchNorm1dInTrees = BatchNorm1d
     SGD = mindtorch.optim.SGD
     Adam = mindtorch.optim.Adam
 
@@ -96,12 +98,5 @@ class MindTorch(Implementation):
             return "this MindSpore, or this machine, has no CUDA"
         return None if device in ("cpu", "cuda", "meta") else f"mindtorch has no device {device!r}"
 
-    def build(self, blueprint: bp.Blueprint, device: str = "cpu") -> Subject:
-        return Subject(self if blueprint.kind == "BatchNorm1d" else _in_trees, blueprint, device)
 
-
-class _InTrees(MindTorch):
-    BatchNorm1d = BatchNorm1d
-
-
-implementation, _in_trees = MindTorch(), _InTrees()
+implementation = MindTorch()

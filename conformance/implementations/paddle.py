@@ -74,6 +74,7 @@ class Paddle(Implementation):
         "load(weights_only)": "paddle.load takes any keyword, and refuses weights_only",
         "DataParallel": "paddle.DataParallel is one process a device, as torch's DistributedDataParallel",
     }
+    hidden = _HIDDEN_ARGUMENTS
     class_names = {
         "Module": "Layer",
         "ModuleList": "LayerList",
@@ -99,9 +100,6 @@ class Paddle(Implementation):
     @property
     def version(self) -> str:
         return str(paddle.__version__)
-
-    def lacks(self, capability: str) -> str | None:
-        return None if capability in _HIDDEN_ARGUMENTS else super().lacks(capability)
 
     def tensor(self, values: Any, dtype: str = "float32", device: str = "cpu", shape: Any = None) -> paddle.Tensor:
         place = "gpu" if device == "cuda" else device
@@ -135,10 +133,13 @@ class Paddle(Implementation):
         with paddle.no_grad():
             tensor.copy_(paddle.to_tensor(values, dtype=tensor.dtype).reshape(tensor.shape))
 
-    def set_attribute(self, module: nn.Layer, name: str, value: Any) -> None:
+    def place(self, module: nn.Layer, name: str, value: Any, kind: str) -> None:
         # An assigned tensor becomes a buffer, which registration/plain-tensor-is-not-registered records; the trees of all
         # other clauses hold it as a plain attribute.
-        object.__setattr__(module, name, value)
+        if kind == "attribute":
+            object.__setattr__(module, name, value)
+        else:
+            super().place(module, name, value, kind)
 
     def extra_repr(self, module: model.ModuleModel) -> str:
         if module.kind == "Dropout":

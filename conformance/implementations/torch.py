@@ -98,7 +98,6 @@ class OnTorch(Torch):
 
     package: str
     inherits = "torch"
-    held_to_observed = False  # type: ignore[assignment]
 
     @property
     def version(self) -> str:

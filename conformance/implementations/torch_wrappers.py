@@ -13,17 +13,17 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from conformance.adapter.wrapping import Wrapping
-from conformance.implementations.torch import Torch
+from conformance.adapter.wrapping import Wrapper
+from conformance.implementations.torch import implementation
 from conformance.language import blueprint as bp
 from conformance.model import Reading
 
 
-class TorchWrapper(Wrapping, Torch):
-    """Common to all of them: a wrapper prints under its own name, and holds PyTorch's contract without its accidents."""
+class TorchWrapper(Wrapper):
+    """Common to all of them: a lens over PyTorch's own adapter."""
 
-    held_to_observed = False  # type: ignore[assignment]
-    inherits = "torch"
+    def __init__(self, inner: Any = implementation):
+        super().__init__(inner)
 
 
 class DataParallel(TorchWrapper):
@@ -101,10 +101,8 @@ class GraphModule(TorchWrapper):
     child = None
     changed_class = "GraphModule"
 
-    def restrict(self, blueprint: Any) -> Any:
-        blueprint = super().restrict(blueprint)
-        if not isinstance(blueprint, bp.Blueprint):
-            return blueprint
+    def adapted(self, blueprint: bp.Blueprint) -> bp.Blueprint:
+        blueprint = self.inner.adapted(blueprint)
         kept = [(name, _persistent(member)) for name, member in blueprint.members if not isinstance(member, bp.Empty)]
         return blueprint.replace(members=tuple(kept))
 
@@ -151,7 +149,7 @@ class FullyShard(TorchWrapper):
         return fully_shard(module, mesh=init_device_mesh("cpu", (1,)))
 
     def unavailable(self, device: str) -> str | None:
-        return "the mesh is one of CPUs" if device == "cuda" else super().unavailable(device)
+        return "the mesh is one of CPUs" if device == "cuda" else self.inner.unavailable(device)
 
     def load(self, file: Any, **options: Any) -> Any:
         try:
@@ -163,13 +161,13 @@ class FullyShard(TorchWrapper):
 
     def read(self, tensor: Any) -> Reading:
         # A shard of no elements has a shape of its own: what counts is what the DTensor says.
-        return super().read(_local(tensor))._replace(shape=tuple(tensor.shape))
+        return self.inner.read(_local(tensor))._replace(shape=tuple(tensor.shape))
 
     def same_storage(self, one: Any, other: Any) -> bool:
-        return super().same_storage(_local(one), _local(other))
+        return self.inner.same_storage(_local(one), _local(other))
 
     def write(self, tensor: Any, values: Any) -> None:
-        super().write(_local(tensor), values)
+        self.inner.write(_local(tensor), values)
 
 
 @cache

@@ -22,6 +22,7 @@ from packaging.version import InvalidVersion, Version
 
 from conformance import model
 from conformance.adapter.finding import find
+from conformance.adapter.lens import seen
 from conformance.adapter.port import Implementation
 from conformance.contract import Clause, successor
 from conformance.language import blueprint as bp
@@ -111,7 +112,7 @@ def of(implementation: Implementation, clauses: Mapping[str, Clause]) -> dict[st
 
 def beside(implementation: Implementation) -> Path | None:
     """The deviation file beside the adapter, if there is one."""
-    module = sys.modules[type(implementation).__module__]
+    module = seen(implementation).home
     path = Path(module.__file__ or "").parent / "deviations" / f"{implementation.name}.toml"
     return path if path.is_file() else None
 

@@ -24,6 +24,7 @@ from conformance.language.blueprint import NameTaken
 from conformance.run import process
 from conformance.run.deviations import KILLS, MENDED, Deviation
 from conformance.run.likeness import likeness
+from conformance.run.limits import SECONDS, Interrupts, OutOfTime, limited
 from conformance.run.reason import reason
 from conformance.run.record import DEVIATION, DIFFERS, FAILED, NOT_RUN, PASSED, SKIPPED, Outcome, Record
 
@@ -56,7 +57,12 @@ class Verdict:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
-def judge(case: Case, settings: hypothesis.settings | None = None, deviations: Iterable[Deviation] = ()) -> Verdict:
+def judge(
+    case: Case,
+    settings: hypothesis.settings | None = None,
+    deviations: Iterable[Deviation] = (),
+    limit: float = SECONDS["ci"],
+) -> Verdict:
     """Decide the outcome of a case.
 
     Args:
@@ -64,9 +70,11 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
         settings: of Hypothesis; those in force by default.
         deviations: the recorded departures from this clause. One excuses the failure that its witness shows, and
             failures like it, and no other.
+        limit: how many seconds it may take; 0 for as many as it likes.
 
     Raises:
         NoAssertions: Python was started with -O.
+        KeyboardInterrupt: a person pressed Ctrl-C; one that the implementation raises is a failure.
     """
     require_assertions()
     started = time.perf_counter()
@@ -79,44 +87,49 @@ def judge(case: Case, settings: hypothesis.settings | None = None, deviations: I
     if found := obstacle(case):
         return verdict(*found)
     entries = [entry for entry in deviations if entry.applies(case.implementation.version, case.device)]
-    try:
-        known = [
-            (entry, departure) for entry in entries if entry.witness is not None for departure in _shown(entry, case)
-        ]
-        # What ends the process cannot be asked on, and what draws nothing was asked by the witness.
-        if not known or (case.clause.strategies and all(departure.error for _, departure in known)):
-            function = case.clause.function
-            alike = {likeness(departure.error, function) for _, departure in known if departure.error}
-            with _in_force(settings):
-                ask = case.clause.test(
-                    case.implementation.draws, seen, lambda error: likeness(error, function) in alike
-                )
-                ask(implementation=case.implementation, device=case.device)
-        for entry, departure in known[:1]:
-            seen.clear()
-            seen.update(entry.witness or {})
-            return verdict(DEVIATION, entry.reason, departure.error, entry.link)
-    except StaleDeviation as stale:
-        return verdict(FAILED, str(stale))
-    except Absent as absent:
-        return verdict(SKIPPED, f"capability {absent.capability}: {absent.reason}")
-    except NameTaken as taken:
-        return verdict(SKIPPED, str(taken))
-    except KeyboardInterrupt:
-        raise
-    except (
-        BaseException
-    ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
-        if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
-            return verdict(DIFFERS, UNDOCUMENTED, error)
-        for entry in entries:
-            if entry.witness is None:
-                return verdict(DEVIATION, entry.reason, error, entry.link)
-        return verdict(FAILED, reason(error), error)
-    for entry in entries:
-        if entry.witness is None and not entry.inherited:
-            return verdict(FAILED, f"{MENDED}: remove {case.clause.id!r} from what the case is known for")
+    excuses = [entry for entry in entries if entry.witness is None]
+    with Interrupts() as ctrl_c:
+        try:
+            with limited(limit):
+                known = _asked(case, settings, entries, seen)
+        except StaleDeviation as stale:
+            return verdict(FAILED, str(stale))
+        except Absent as absent:
+            return verdict(SKIPPED, f"capability {absent.capability}: {absent.reason}")
+        except NameTaken as taken:
+            return verdict(SKIPPED, str(taken))
+        except (
+            BaseException
+        ) as error:  # whatever an implementation raises, pytest's own outcomes included, is its departure
+            if isinstance(error, KeyboardInterrupt) and ctrl_c.seen:
+                raise
+            if case.clause.severity is Severity.OBSERVED and not case.implementation.held_to_observed:
+                return verdict(DIFFERS, UNDOCUMENTED, error)
+            if excuses:
+                return verdict(DEVIATION, excuses[0].reason, error, excuses[0].link)
+            return verdict(FAILED, reason(error), error)
+    for entry, departure in known[:1]:
+        seen.clear()
+        seen.update(entry.witness or {})
+        return verdict(DEVIATION, entry.reason, departure.error, entry.link)
+    if any(not entry.inherited for entry in excuses):
+        return verdict(FAILED, f"{MENDED}: remove {case.clause.id!r} from what the case is known for")
     return verdict(PASSED)
+
+
+def _asked(
+    case: Case, settings: hypothesis.settings | None, entries: Iterable[Deviation], seen: dict[str, Any]
+) -> list[tuple[Deviation, Departure]]:
+    """Show the recorded deviations by their witnesses, then ask the property, which may fail as they do."""
+    known = [(entry, shown) for entry in entries if entry.witness is not None for shown in _shown(entry, case)]
+    if known and not (case.clause.strategies and all(departure.error for _, departure in known)):
+        return known  # what ends the process cannot be asked on, and what draws nothing was asked by the witness
+    function = case.clause.function
+    alike = {likeness(departure.error, function) for _, departure in known if departure.error}
+    with _in_force(settings):
+        ask = case.clause.test(case.implementation.draws, seen, lambda error: likeness(error, function) in alike)
+        ask(implementation=case.implementation, device=case.device)
+    return known
 
 
 class NoAssertions(Exception):
@@ -214,7 +227,7 @@ def _departs(entry: Deviation, case: Case) -> Departure | None:
         # The bare property: what a recorded deviation speaks of is known to be more than a missing name.
         function = inspect.unwrap(case.clause.function)
         function(implementation=case.implementation, device=case.device, **entry.witness)
-    except (Absent, KeyboardInterrupt):
+    except (Absent, KeyboardInterrupt, OutOfTime):
         raise
     except BaseException as error:
         return Departure(error)

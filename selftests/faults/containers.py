@@ -780,3 +780,8 @@ def reversed_gives_the_keys_sorted(patch):
 def the_left_operand_of_or_wins(patch):
     merge = ParameterDict.__or__
     patch.setattr(ParameterDict, "__or__", lambda self, other: merge(other, self))
+
+
+@fault("parameter_list/plus-and-times-as-a-list")
+def times_assignment_leaves_the_parameter_list_as_it_is(patch):
+    patch.setattr(ParameterList, "__imul__", lambda self, count: self)

@@ -46,10 +46,10 @@ def a_replaced_child_goes_to_the_end(patch):
 
 
 @step("register_buffer")
-def a_buffer_beside_a_parameter_is_persistent(patch):
+def a_buffer_beside_a_child_is_persistent(patch):
     mark = Module._mark_persistent
     patch.setattr(
-        Module, "_mark_persistent", lambda self, name, persistent: mark(self, name, persistent or self._parameters)
+        Module, "_mark_persistent", lambda self, name, persistent: mark(self, name, persistent or self._modules)
     )
 
 
@@ -66,7 +66,7 @@ def what_was_registered_last_is_deleted(patch):
 
 
 @step("assign_none")
-def a_name_set_to_none_is_deleted_from_the_children_only_if_it_is_the_last(patch):
+def only_the_last_child_can_be_set_to_none(patch):
     def wrong(self, kind, name, value):
         if kind != "module" or value is not None or name == list(self._modules)[-1]:
             assign(self, kind, name, value)

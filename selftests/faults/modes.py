@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from conformance.reference import BatchNorm1d, Dropout
 from conformance.reference.module import Module
+from conformance.reference.tensor import Tensor
 from selftests.faults import fault
 
 
@@ -229,3 +230,27 @@ def dropout_keeps_with_the_probability_of_dropping(patch):
         return output
 
     patch.setattr(Dropout, "forward", wrong)
+
+
+@fault("modes/train-changes-only-the-mode")
+def train_unfreezes_the_own_parameters_of_what_was_in_evaluation_mode(patch):
+    def wrong(self, mode=True):
+        was = self.training
+        train(self, mode)
+        for parameter in self.parameters(recurse=False) if mode and not was else ():
+            if parameter.dtype.is_differentiable:
+                parameter.requires_grad_(True)
+        return self
+
+    train = Module.train
+    patch.setattr(Module, "train", wrong)
+
+
+@fault(
+    "modes/zero_grad-sets-gradients-to-none",
+    "modes/zero_grad-in-place",
+    "behaviour/zero_grad-forgets-the-backward-pass",
+    "behaviour/frozen-module-gets-no-gradients",
+)
+def backward_fills_no_gradients(patch):
+    patch.setattr(Tensor, "backward", lambda self, *args, **kwargs: None)

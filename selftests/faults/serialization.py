@@ -7,7 +7,6 @@ import functools
 import importlib
 import os
 import pickle
-import zipfile
 from collections import OrderedDict
 
 from conformance import reference
@@ -177,15 +176,8 @@ def load_reads_what_cannot_seek(patch):
 
 
 @fault("serialization/zip-archive-by-default")
-def archives_are_compressed(patch):
-    class Compressed(zipfile.ZipFile):
-        def __init__(self, file, mode="r"):
-            super().__init__(file, mode, zipfile.ZIP_DEFLATED)
-
-    class Wrong:
-        ZipFile = Compressed
-
-    patch.setattr(serialization, "zipfile", Wrong)
+def files_are_of_the_old_format_by_default(patch):
+    patch.setattr(serialization, "_zip_archive", serialization._two_pickles)
 
 
 @fault("serialization/old-format-keeps-ties")

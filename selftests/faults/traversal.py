@@ -265,3 +265,37 @@ def a_deep_copy_unties_what_was_shared(patch):
 @fault("lifecycle/every-sequence-of-edits-keeps-the-contract")
 def loading_does_nothing(patch):
     patch.setattr(Module, "load_state_dict", lambda self, *arguments, **options: IncompatibleKeys([], []))
+
+
+@fault("traversal/set_submodule-replaces-by-path")
+def set_submodule_puts_the_new_module_last(patch):
+    def wrong(self, target, module, strict=False):
+        set_submodule(self, target, module, strict)
+        path, _, name = target.rpartition(".")
+        parent = self.get_submodule(path)
+        delattr(parent, name)
+        parent.add_module(name, module)
+
+    patch.setattr(Module, "set_submodule", wrong)
+
+
+@fault("traversal/named_modules-skips-what-memo-holds")
+def memo_does_not_stop_the_module_that_is_asked(patch):
+    def wrong(self, memo=None, prefix="", remove_duplicate=True):
+        if memo and self in memo and not prefix:
+            return iter([(prefix, self)])
+        return named_modules(self, memo, prefix, remove_duplicate)
+
+    patch.setattr(Module, "named_modules", wrong)
+
+
+@fault("traversal/lazy-iterators")
+def every_second_call_lists_the_children_backwards(patch):
+    calls = []
+
+    def wrong(self):
+        calls.append(self)
+        return iter(list(named_children(self))[:: 1 if len(calls) % 2 else -1])
+
+    named_children = Module.named_children
+    patch.setattr(Module, "named_children", wrong)

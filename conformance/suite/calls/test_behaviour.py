@@ -5,16 +5,23 @@ from __future__ import annotations
 import copy
 import io
 
-from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, for_any_module
 from conformance.language.transform import refilled
 from conformance.suite.support.numbers import differentiate, outcome
 from strategies import callables
 from strategies.inputs import rows
+from strategies.tensors import FLOATING
 
 #: Modules without hooks, so that a call is what the module computes.
 TREES = callables(hooks=False)
 #: Whose results can be compared: a module may draw numbers, or count its calls.
 REPEATED = ("example", "example.repeatable")
+
+
+def differentiable(implementation, value):
+    """An input that collects its gradient, where it can."""
+    floating = implementation.is_tensor(value) and implementation.read(value).dtype in FLOATING
+    return implementation.parameter(value) if floating else value
 
 
 def computed(implementation, module, arguments):
@@ -28,7 +35,7 @@ def computed(implementation, module, arguments):
     "Define the computation performed at every call.",
     needs=REPEATED,
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_a_call_gives_what_forward_gives(implementation, device, blueprint, rows):
     """In evaluation mode and without hooks, module(x) returns what module.forward(x) returns."""
     module = implementation.build(blueprint, device).module.eval()
@@ -43,7 +50,7 @@ def test_a_call_gives_what_forward_gives(implementation, device, blueprint, rows
     severity=RECOMMENDED,
     needs=REPEATED,
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_a_module_that_loads_the_state_of_another_computes_what_that_computes(implementation, device, blueprint, rows):
     """A module of the same structure that loads another's state_dict returns in evaluation mode what the other
     returns."""
@@ -63,7 +70,7 @@ def test_a_module_that_loads_the_state_of_another_computes_what_that_computes(im
     since="1.13",  # before, any argument of load() went to the unpickler
     needs=(*REPEATED, "save", "load", "pickle.module", "load(weights_only)"),
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_a_module_that_was_saved_and_loaded_computes_the_same(implementation, device, blueprint, rows):
     """A whole module that was saved and loaded returns in evaluation mode what it returned before."""
     module = implementation.build(blueprint, device).module
@@ -77,12 +84,12 @@ def test_a_module_that_was_saved_and_loaded_computes_the_same(implementation, de
 
 @clause(
     "behaviour/deep-copy-computes-the-same",
-    "source:torch.nn.Parameter.__deepcopy__",
-    "if id(self) in memo:",
+    "source:torch.optim.swa_utils.AveragedModel.__init__",
+    "self.module = deepcopy(model)",
     severity=OBSERVED,
     needs=REPEATED,
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_a_deep_copy_computes_what_the_module_computes(implementation, device, blueprint, rows):
     """copy.deepcopy(module) returns in evaluation mode what the module returns."""
     module = implementation.build(blueprint, device).module
@@ -98,7 +105,7 @@ def test_a_deep_copy_computes_what_the_module_computes(implementation, device, b
     severity=RECOMMENDED,
     needs=REPEATED,
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_looking_at_a_module_does_not_change_what_it_computes(implementation, device, blueprint, rows):
     """Asking a module for its state_dict, parameters, buffers, modules and repr leaves what it computes as it was."""
     module = implementation.build(blueprint, device).module
@@ -115,7 +122,7 @@ def test_looking_at_a_module_does_not_change_what_it_computes(implementation, de
     "The hook will be called every time after :func:`forward` has computed an output.",
     needs=("example", "Module.register_forward_pre_hook", "Module.register_forward_hook", "hooks.handle"),
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_hooks_see_what_goes_in_and_what_comes_out(implementation, device, blueprint, rows):
     """A forward pre-hook is called once with the arguments of the call, then a forward hook once with them and the output
     that the caller gets; once removed neither is called again."""
@@ -141,17 +148,19 @@ def test_hooks_see_what_goes_in_and_what_comes_out(implementation, device, bluep
     since="2.0",
     needs=("example", "autograd", "Module.zero_grad"),
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_after_zero_grad_no_parameter_has_a_gradient(implementation, device, blueprint, rows):
     """After a backward pass and zero_grad() no parameter of the tree has a gradient; before it, one that requires none has
     none."""
     subject = implementation.build(blueprint, device)
-    differentiate(implementation, subject.module.eval()(*implementation.example(rows, device)))
+    passed = differentiate(implementation, subject.module.eval()(*implementation.example(rows, device)))
     tensors = subject.model.tensors()
-    frozen = [path for path, tensor in tensors.items() if tensor.kind == "parameter" and not tensor.requires_grad]
-    assert [path for path in frozen if implementation.grad(subject[path]) is not None] == []
-    subject.module.zero_grad()
     paths = [path for path, tensor in tensors.items() if tensor.kind == "parameter"]
+    frozen = [path for path in paths if not tensors[path].requires_grad]
+    reached = [path for path in paths if implementation.grad(subject[path]) is not None]
+    assert bool(reached) == passed, "backward() of an output that requires gradients fills some"
+    assert [path for path in reached if path in frozen] == []
+    subject.module.zero_grad()
     assert [path for path in paths if implementation.grad(subject[path]) is not None] == []
 
 
@@ -161,11 +170,17 @@ def test_after_zero_grad_no_parameter_has_a_gradient(implementation, device, blu
     "This method is helpful for freezing part of the module for finetuning or training parts of a model individually",
     needs=("example", "autograd", "Module.requires_grad_"),
 )
-@given(blueprint=TREES, rows=rows())
+@for_any_module(blueprint=TREES, rows=rows())
 def test_a_frozen_module_collects_no_gradients(implementation, device, blueprint, rows):
-    """After requires_grad_(False) a backward pass leaves no gradient on any parameter of the tree."""
+    """After requires_grad_(False) a backward pass, which fills the gradients of the inputs, leaves none on any parameter of
+    the tree."""
     subject = implementation.build(blueprint, device)
     subject.module.requires_grad_(False)
-    differentiate(implementation, subject.module.eval()(*implementation.example(rows, device)))
+    inputs = [differentiable(implementation, value) for value in implementation.example(rows, device)]
+    passed = differentiate(implementation, subject.module.eval()(*inputs))
+    reached = [
+        value for value in inputs if implementation.is_parameter(value) and implementation.grad(value) is not None
+    ]
+    assert bool(reached) == passed, "backward() of an output that requires gradients fills some"
     paths = [path for path, tensor in subject.model.tensors().items() if tensor.kind == "parameter"]
     assert [path for path in paths if implementation.grad(subject[path]) is not None] == []

@@ -168,6 +168,7 @@ def test_a_missing_key_of_a_parameter_dict_raises_key_error(implementation, devi
     for missing in (key, "training", "keys"):
         with pytest.raises(KeyError):
             values[missing]
+    assert held_values_by_key(subject, values) == holding_values_by_key(items)
 
 
 @clause(
@@ -180,11 +181,13 @@ def test_a_missing_key_of_a_parameter_dict_raises_key_error(implementation, devi
 )
 @given(key=st.sampled_from((1, None, 1.5, ("a",), True)), new=label(ANYTHING))
 def test_a_key_that_is_no_string_raises_type_error(implementation, device, key, new):
-    """Assigning to a key that is no string raises TypeError."""
+    """Assigning to a key that is no string raises TypeError; to one that is a string it does not."""
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterDict()
+    values["kept"] = subject["a"]
     with pytest.raises(TypeError):
         values[key] = subject[new]
+    assert values["kept"] is subject["a"]
 
 
 @clause(

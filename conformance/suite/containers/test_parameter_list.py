@@ -158,12 +158,17 @@ def test_a_slice_is_a_new_list_of_the_same_parameters(implementation, device, it
 @clause("parameter_list/plus-and-times-as-a-list", LIST, AS_A_LIST, needs="ParameterList")
 @given(items=labels(PARAMETERS), more=labels(PARAMETERS), factor=st.integers(0, 2))
 def test_plus_and_times_work_as_for_a_list(implementation, device, items, more, factor):
-    """values + other and values * n give new lists of the same objects that a Python list would have."""
+    """values + other and values * n give new lists of the same objects that a Python list would have; values *= n repeats
+    them in the list itself."""
     subject = implementation.build(VALUES, device)
     values = implementation.ParameterList(pick(subject, items))
     assert subject.paths(values + implementation.ParameterList(pick(subject, more))) == items + more
     assert subject.paths(values * factor) == items * factor
     assert held_values(subject, values) == holding_values(items)
+    itself = values
+    values *= factor
+    assert values is itself
+    assert held_values(subject, values) == holding_values(items * factor)
 
 
 @clause(

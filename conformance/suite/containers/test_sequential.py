@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.suite.support.containers import (
     MODULES,
     Index,
@@ -68,6 +68,7 @@ def test_sequential_takes_names_and_order_from_an_ordered_dict(implementation, d
 def test_sequential_of_a_list_or_a_plain_dict_raises_type_error(implementation, device, items):
     """Sequential(list) and Sequential(dict) raise TypeError: modules are passed one by one, names in an OrderedDict."""
     subject = implementation.build(MODULES, device)
+    assert subject.paths(implementation.Sequential(*pick(subject, items))) == items
     with pytest.raises(TypeError):
         implementation.Sequential(pick(subject, items))
     with pytest.raises(TypeError):
@@ -93,9 +94,9 @@ def test_calling_a_sequential_passes_each_output_to_the_next_module(implementati
     "sequential/computes-the-composition-of-its-members",
     "torch.nn.Sequential",
     "the layers in a ``Sequential`` are connected in a cascading way.",
-    needs="Sequential",
+    needs=("computation", "Sequential"),
 )
-@given(blueprint=callables(), rows=rows())
+@for_any_module(blueprint=callables(), rows=rows())
 def test_a_sequential_computes_what_its_members_compute_one_after_another(implementation, device, blueprint, rows):
     """A Sequential of layers, nested, shared and named ones included, computes the composition of their functions."""
     blueprint = blueprint.map(as_sequential).replace(kind="Sequential")
@@ -188,8 +189,8 @@ def test_what_is_done_to_a_sequential_is_done_to_each_of_its_modules(implementat
 
 @clause(
     "sequential/any-edits-leave-what-a-list-would-hold",
-    "torch.nn.Sequential",
-    "A sequential container.",
+    "torch.nn.Sequential.insert",
+    "Inserts a module into the Sequential container at the specified index.",
     since="1.13",
     needs=LATER_METHODS,
 )

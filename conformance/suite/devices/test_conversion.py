@@ -7,7 +7,7 @@ import warnings
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, for_any_module
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended
 from conformance.model import join
@@ -74,7 +74,7 @@ def places(implementation, subject):
     "This method modifies the module in-place.",
     needs=("Module.to", "Module.cpu", *CASTING),
 )
-@given(blueprint=blueprints(), name=st.sampled_from((*CASTS, "to", "cpu")))
+@for_any_module(blueprint=blueprints(), name=st.sampled_from((*CASTS, "to", "cpu")))
 def test_every_conversion_changes_the_module_in_place_and_returns_it(implementation, device, blueprint, name):
     """float(), double(), half(), bfloat16(), to() and cpu() return the module itself; every node of the tree stays the
     same object, with its mode."""
@@ -94,7 +94,7 @@ def test_every_conversion_changes_the_module_in_place_and_returns_it(implementat
     "Casts all floating point parameters and buffers to ``double`` datatype.",
     needs=CASTING,
 )
-@given(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING), name=casts())
+@for_any_module(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING), name=casts())
 def test_casting_methods_cast_floating_point_members_and_no_others(
     implementation, device, blueprint, parameter, buffer, name
 ):
@@ -112,7 +112,7 @@ def test_casting_methods_cast_floating_point_members_and_no_others(
     "parameters and buffers will be moved :attr:`device`, if that is given, but with dtypes unchanged.",
     needs="Module.to",
 )
-@given(
+@for_any_module(
     blueprint=blueprints(dtypes=REAL),
     parameter=parameters(FLOATING),
     buffer=buffers(FLOATING),
@@ -137,7 +137,7 @@ def test_to_a_dtype_casts_floating_point_members_and_leaves_integers(
     since="1.8",
     needs=("Module.to", "dtype.complex64"),
 )
-@given(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING))
+@for_any_module(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING))
 def test_to_a_complex_dtype_casts_real_members_and_leaves_integers(
     implementation, device, blueprint, parameter, buffer
 ):
@@ -156,7 +156,7 @@ def test_to_a_complex_dtype_casts_real_members_and_leaves_integers(
     "but only accepts floating point or complex :attr:`dtype`\\ s.",
     needs="Module.to",
 )
-@given(
+@for_any_module(
     blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(), dtype=st.sampled_from(("int64", "bool"))
 )
 def test_to_an_integer_or_bool_dtype_is_refused_and_changes_nothing(
@@ -178,7 +178,7 @@ def test_to_an_integer_or_bool_dtype_is_refused_and_changes_nothing(
     "Tensor whose dtype and device are the desired dtype and device for all parameters and buffers in this module",
     needs="Module.to",
 )
-@given(blueprint=blueprints(dtypes=REAL), parameter=parameters(FLOATING), other=tensors(FLOATING))
+@for_any_module(blueprint=blueprints(dtypes=REAL), parameter=parameters(FLOATING), other=tensors(FLOATING))
 def test_to_a_tensor_means_its_dtype_and_device(implementation, device, blueprint, parameter, other):
     """to(tensor) casts floating-point members to the dtype of the tensor and moves all members to its device."""
     subject = implementation.build(extended(blueprint, own=parameter))
@@ -193,7 +193,7 @@ def test_to_a_tensor_means_its_dtype_and_device(implementation, device, blueprin
     "The integral parameters and buffers will be moved :attr:`device`, if that is given, but with dtypes unchanged.",
     needs=("Module.to", "Module.cpu"),
 )
-@given(blueprint=blueprints(), parameter=parameters(), buffer=buffers())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), buffer=buffers())
 def test_to_a_device_moves_every_member_and_cpu_brings_it_back(implementation, device, blueprint, parameter, buffer):
     """to(device) moves every parameter and buffer of the tree there, integer ones too, cpu() moves them to the CPU, and
     both keep dtypes and values."""
@@ -211,7 +211,7 @@ def test_to_a_device_moves_every_member_and_cpu_brings_it_back(implementation, d
     since="1.10",
     needs=("Module.to", "device.meta"),
 )
-@given(blueprint=blueprints(), parameter=parameters(), buffer=buffers())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), buffer=buffers())
 def test_to_meta_keeps_names_shapes_dtypes_and_requires_grad(implementation, device, blueprint, parameter, buffer):
     """to("meta") makes every parameter and buffer a meta tensor of the same name, shape, dtype and requires_grad."""
     subject = implementation.build(with_each_kind(blueprint, parameter, buffer), device)
@@ -223,13 +223,30 @@ def test_to_meta_keeps_names_shapes_dtypes_and_requires_grad(implementation, dev
 
 
 @clause(
+    "conversion/to-leaves-meta-by-to_empty-only",
+    "source:torch.nn.Module.to",
+    "Please use torch.nn.Module.to_empty() instead of torch.nn.Module.to() when moving module from meta to a different device.",
+    severity=OBSERVED,
+    since="2.2",
+    needs=("Module.to", "device.meta"),
+)
+@for_any_module(blueprint=blueprints(), parameter=parameters())
+def test_to_cannot_take_a_module_off_the_meta_device(implementation, device, blueprint, parameter):
+    """to(device) of a module on the meta device raises NotImplementedError, since there is nothing to copy."""
+    subject = implementation.build(extended(blueprint, own=parameter), device)
+    module = subject.module.to("meta")
+    with pytest.raises(NotImplementedError, match="meta"):
+        module.to(device)
+
+
+@clause(
     "conversion/parameters-stay-the-same-objects",
     "torch.__future__.set_overwrite_module_params_on_conversion",
     "Sets whether to assign new tensors to the parameters instead of changing the existing parameters in-place when "
     "converting an ``nn.Module``.",
     needs=CASTING,
 )
-@given(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING), name=casts())
+@for_any_module(blueprint=blueprints(), parameter=parameters(FLOATING), buffer=buffers(FLOATING), name=casts())
 def test_a_cast_changes_the_existing_parameters_in_place(implementation, device, blueprint, parameter, buffer, name):
     """After float(), double(), half() or bfloat16() every parameter is the same object as before, under the same
     names."""
@@ -246,7 +263,7 @@ def test_a_cast_changes_the_existing_parameters_in_place(implementation, device,
     severity=RECOMMENDED,
     needs=("Module.to", *CASTING),
 )
-@given(blueprint=blueprints(dtypes=("float32", "int64", "bool")), parameter=parameters(("float32",)))
+@for_any_module(blueprint=blueprints(dtypes=("float32", "int64", "bool")), parameter=parameters(("float32",)))
 def test_converting_to_what_a_module_is_already_replaces_nothing(implementation, device, blueprint, parameter):
     """A conversion to the dtype and device that all members have already keeps every parameter and buffer the same
     object over the same storage."""
@@ -266,7 +283,7 @@ def test_converting_to_what_a_module_is_already_replaces_nothing(implementation,
     severity=RECOMMENDED,
     needs=CASTING,
 )
-@given(
+@for_any_module(
     blueprint=blueprints(),
     tracked=st.lists(st.booleans(), min_size=1, max_size=3),
     names=st.lists(casts(), min_size=1, max_size=2),
@@ -290,7 +307,7 @@ def test_a_cast_keeps_requires_grad_of_every_parameter(implementation, device, b
     "Move and/or cast the parameters and buffers.",
     needs=("Module.to", *CASTING),
 )
-@given(blueprint=blueprints(), value=tensors(("float32", "float64")), name=casts())
+@for_any_module(blueprint=blueprints(), value=tensors(("float32", "float64")), name=casts())
 def test_plain_tensor_attributes_are_neither_cast_nor_moved(implementation, device, blueprint, value, name):
     """A conversion leaves tensors that are plain attributes, or items of a plain list, what and where they were."""
     subject = implementation.build(extended(blueprint, plain=bp.Attribute(value)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled, without_empty
 from conformance.model import reading
@@ -62,7 +62,7 @@ def located(implementation, state):
     "then moved to the device they were saved from",
     needs=("save", "load"),
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_without_map_location_tensors_load_to_the_device_they_were_saved_from(implementation, device, blueprint):
     """load(file) puts every tensor on the device from which it was saved."""
     subject = implementation.build(blueprint, device)
@@ -77,7 +77,7 @@ def test_without_map_location_tensors_load_to_the_device_they_were_saved_from(im
     "a string containing a device tag, it indicates the location where all tensors should be loaded.",
     needs=FILE,
 )
-@given(blueprint=blueprints(), source=ends(), target=ends())
+@for_any_module(blueprint=blueprints(), source=ends(), target=ends())
 def test_map_location_as_a_string_puts_every_tensor_there(implementation, device, blueprint, source, target):
     """load(file, map_location="...") puts every tensor on the device so named, wherever it was saved, with its
     values."""
@@ -95,7 +95,7 @@ def test_map_location_as_a_string_puts_every_tensor_there(implementation, device
     "If :attr:`map_location` is a :class:`torch.device` object",
     needs=FILE,
 )
-@given(blueprint=blueprints(), source=ends(), target=ends())
+@for_any_module(blueprint=blueprints(), source=ends(), target=ends())
 def test_map_location_as_a_device_puts_every_tensor_there(implementation, device, blueprint, source, target):
     """load(file, map_location=device object) puts every tensor on that device, with its values."""
     source, target = (device if end == "device" else end for end in (source, target))
@@ -113,7 +113,7 @@ def test_map_location_as_a_device_puts_every_tensor_there(implementation, device
     since="1.13",
     needs=(*FILE, "device.meta"),
 )
-@given(blueprint=blueprints(), as_string=st.booleans())
+@for_any_module(blueprint=blueprints(), as_string=st.booleans())
 def test_map_location_meta_gives_meta_tensors_of_the_saved_shapes_and_dtypes(
     implementation, device, blueprint, as_string
 ):
@@ -135,7 +135,7 @@ def test_map_location_meta_gives_meta_tensors_of_the_saved_shapes_and_dtypes(
     "storages (values).",
     needs=TAGGED,
 )
-@given(blueprint=blueprints(), index=st.integers(0, 99), target=ends())
+@for_any_module(blueprint=blueprints(), index=st.integers(0, 99), target=ends())
 def test_map_location_as_a_dict_sends_each_tag_to_its_value(implementation, device, blueprint, index, target):
     """load(file, map_location={tag: place}) puts what the file tags with a key at the value, whether or not the tagged
     device exists here."""
@@ -153,7 +153,7 @@ def test_map_location_as_a_dict_sends_each_tag_to_its_value(implementation, devi
     "it will be used to remap location tags appearing in the file (keys)",
     needs=FILE,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_map_location_as_a_dict_leaves_tags_that_it_does_not_name(implementation, device, blueprint):
     """load(file, map_location={tag: place}) loads tensors whose tag is no key of it to the device they were saved
     from."""
@@ -170,7 +170,7 @@ def test_map_location_as_a_dict_leaves_tags_that_it_does_not_name(implementation
     "it will be called once for each serialized storage with two arguments: storage and location.",
     needs=FILE,
 )
-@given(blueprint=blueprints(), parameter=parameters(("float32",)))
+@for_any_module(blueprint=blueprints(), parameter=parameters(("float32",)))
 def test_a_callable_map_location_is_called_once_for_each_storage_with_its_tag(
     implementation, device, blueprint, parameter
 ):
@@ -210,7 +210,7 @@ def test_a_callable_map_location_is_called_once_for_a_storage_without_elements(i
     "right device.",
     needs=FILE,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_a_storage_that_a_callable_map_location_returns_is_what_is_loaded(implementation, device, blueprint):
     """A callable map_location that returns the storage it is given leaves every tensor on the CPU, where storages are
     first deserialized."""
@@ -227,7 +227,7 @@ def test_a_storage_that_a_callable_map_location_returns_is_what_is_loaded(implem
     "fall back to the default behavior, as if :attr:`map_location` wasn't specified.",
     needs=FILE,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_none_from_a_callable_map_location_means_the_default(implementation, device, blueprint):
     """A callable map_location that returns None loads every tensor to the device it was saved from."""
     subject = implementation.build(blueprint, device)
@@ -281,7 +281,7 @@ def test_the_error_for_an_absent_device_names_map_location(implementation, devic
     "storages can be dynamically remapped to an alternative set of devices using the :attr:`map_location` argument.",
     needs=TAGGED,
 )
-@given(blueprint=blueprints(), index=st.sampled_from((0, 99)), form=forms())
+@for_any_module(blueprint=blueprints(), index=st.sampled_from((0, 99)), form=forms())
 def test_every_form_of_map_location_opens_a_file_from_an_absent_device(implementation, device, blueprint, index, form):
     """A file saved on a device that is not there loads onto the CPU with map_location as a string, a device, a dict or
     a callable, with every value."""
@@ -300,7 +300,7 @@ def test_every_form_of_map_location_opens_a_file_from_an_absent_device(implement
     since="1.6",
     needs=(*TAGGED, "save.legacy", "save(_use_new_zipfile_serialization)"),
 )
-@given(blueprint=blueprints(), form=forms())
+@for_any_module(blueprint=blueprints(), form=forms())
 def test_every_form_of_map_location_works_for_the_old_format(implementation, device, blueprint, form):
     """Every form of map_location brings the tensors of a file in the old format onto the CPU, with every value."""
     subject = implementation.build(blueprint)
@@ -316,7 +316,7 @@ def test_every_form_of_map_location_works_for_the_old_format(implementation, dev
     "PyTorch preserves storage sharing across serialization.",
     needs=FILE,
 )
-@given(blueprint=blueprints(), parameter=parameters(("float32",)), source=ends(), target=ends())
+@for_any_module(blueprint=blueprints(), parameter=parameters(("float32",)), source=ends(), target=ends())
 def test_tied_entries_stay_tied_on_another_device(implementation, device, blueprint, parameter, source, target):
     """Entries of a state_dict that share storage share it after load(file, map_location=...) too."""
     source, target = (device if end == "device" else end for end in (source, target))
@@ -332,7 +332,7 @@ def test_tied_entries_stay_tied_on_another_device(implementation, device, bluepr
     "and then :meth:`load_state_dict` to avoid GPU RAM surge when loading a model checkpoint.",
     needs=FILE,
 )
-@given(blueprint=blueprints(), source=ends(), target=ends())
+@for_any_module(blueprint=blueprints(), source=ends(), target=ends())
 def test_a_state_mapped_to_the_cpu_loads_into_a_module_on_any_device(implementation, device, blueprint, source, target):
     """load_state_dict(load(file, map_location="cpu")) copies the values into a module on any device, whose parameters
     and buffers stay there."""
@@ -353,7 +353,7 @@ def test_a_state_mapped_to_the_cpu_loads_into_a_module_on_any_device(implementat
     since="1.13",
     needs=(*FILE, "pickle.module", "load(weights_only)"),
 )
-@given(blueprint=blueprints(), source=ends(), target=ends())
+@for_any_module(blueprint=blueprints(), source=ends(), target=ends())
 def test_map_location_moves_every_parameter_and_buffer_of_a_whole_module(
     implementation, device, blueprint, source, target
 ):

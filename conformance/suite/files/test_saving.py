@@ -7,7 +7,7 @@ import io
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled
 from conformance.model import reading
@@ -27,7 +27,7 @@ NOTE = "https://docs.pytorch.org/docs/stable/notes/serialization.html"
     "Loads an object saved with :func:`torch.save` from a file.",
     needs=FILE,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_a_loaded_state_dict_has_the_keys_and_values_of_the_saved_one(implementation, device, blueprint):
     """load(file) returns the state_dict that save wrote into the file: the same keys in the same order, each with the
     same shape, dtype and values."""
@@ -57,7 +57,7 @@ def test_a_loaded_tensor_has_the_dtype_shape_and_values_of_the_saved_one(impleme
     "Copy parameters and buffers from :attr:`state_dict` into this module and its descendants.",
     needs=FILE,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_a_module_restored_from_a_file_has_the_values_of_the_saved_module(implementation, device, blueprint):
     """load_state_dict(load(file)) gives a module of the same structure the values of the module whose state_dict was
     saved."""
@@ -74,7 +74,7 @@ def test_a_module_restored_from_a_file_has_the_values_of_the_saved_module(implem
     "a file-like object (has to implement write and flush) or a string or os.PathLike object containing a file name",
     needs=(*FILE, "save.file"),
 )
-@given(blueprint=blueprints(max_nodes=6), target=file_kinds(), source=file_kinds())
+@for_any_module(blueprint=blueprints(max_nodes=6), target=file_kinds(), source=file_kinds())
 def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
     implementation, device, blueprint, target, source
 ):
@@ -93,7 +93,7 @@ def test_save_and_load_take_paths_path_objects_open_files_and_buffers(
     since="1.12",
     needs=(*FILE, "save.file"),
 )
-@given(blueprint=blueprints(max_nodes=6))
+@for_any_module(blueprint=blueprints(max_nodes=6))
 def test_save_writes_to_an_object_with_write_and_flush_only(implementation, device, blueprint):
     """save writes to any object that implements write and flush."""
     subject = implementation.build(blueprint, device)
@@ -108,7 +108,7 @@ def test_save_writes_to_an_object_with_write_and_flush_only(implementation, devi
     "a file-like object (has to implement :meth:`read`, :meth:`readline`, :meth:`tell`, and :meth:`seek`)",
     needs=(*FILE, "save.file"),
 )
-@given(blueprint=blueprints(max_nodes=6))
+@for_any_module(blueprint=blueprints(max_nodes=6))
 def test_load_reads_an_object_with_read_readline_tell_and_seek_only(implementation, device, blueprint):
     """load reads any object that implements read, readline, tell and seek."""
     subject = implementation.build(blueprint, device)
@@ -140,7 +140,7 @@ def test_tensors_inside_dicts_lists_and_tuples_load_as_they_were_saved(implement
     "Saves an object to a disk file.",
     needs=FILE,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_saving_leaves_the_module_as_it_was(implementation, device, blueprint):
     """Saving a module's state_dict replaces none of its parameters and buffers, and changes no value."""
     subject = implementation.build(blueprint, device)
@@ -156,7 +156,7 @@ def test_saving_leaves_the_module_as_it_was(implementation, device, blueprint):
     "Loads an object saved with :func:`torch.save` from a file.",
     needs=FILE,
 )
-@given(blueprint=blueprints(max_nodes=6), parameter=parameters(("float32",)))
+@for_any_module(blueprint=blueprints(max_nodes=6), parameter=parameters(("float32",)))
 def test_writing_into_the_module_or_a_loaded_tensor_reaches_no_other_copy(implementation, device, blueprint, parameter):
     """What a file holds is a copy: writing into the module after saving changes neither the file nor what was loaded
     from it, and each load gives tensors of its own."""
@@ -177,7 +177,7 @@ def test_writing_into_the_module_or_a_loaded_tensor_reaches_no_other_copy(implem
     since="2.1",
     needs=(*FILE, "load(mmap)", "save.zip"),
 )
-@given(blueprint=blueprints(), kind=st.sampled_from(("path", "pathlike")))
+@for_any_module(blueprint=blueprints(), kind=st.sampled_from(("path", "pathlike")))
 def test_a_mapped_file_holds_the_same_values(implementation, device, blueprint, kind):
     """load(path, mmap=True) returns the state_dict that was saved, from a path given as str or os.PathLike."""
     subject = implementation.build(blueprint, device)

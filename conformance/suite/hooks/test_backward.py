@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, for_any_module, given
 from conformance.model.hooks import backward
 from conformance.suite.support.gradients import doubling, leaf, read_grad
 from conformance.suite.support.numbers import approximately
@@ -27,9 +27,9 @@ KINDS = ("full_backward_pre", "full_backward")
     "The :attr:`grad_input` and :attr:`grad_output` are tuples that contain the gradients with respect to the inputs "
     "and outputs respectively.",
     since="1.8",
-    needs=HOOKS,
+    needs=("computation", *HOOKS),
 )
-@given(blueprint=linears(), rows=rows())
+@for_any_module(blueprint=linears(), rows=rows())
 def test_a_backward_hook_receives_the_gradients_of_input_and_output(implementation, device, blueprint, rows):
     """A full backward hook is called as hook(module, grad_input, grad_output) with tuples of the gradients of the
     module's inputs and outputs, at every module of a tree."""
@@ -53,9 +53,9 @@ def test_a_backward_hook_receives_the_gradients_of_input_and_output(implementati
     PRE,
     "The :attr:`grad_output` is a tuple.",
     since="2.0",
-    needs=PRE_HOOKS,
+    needs=("computation", *PRE_HOOKS),
 )
-@given(blueprint=linears(), rows=rows())
+@for_any_module(blueprint=linears(), rows=rows())
 def test_a_backward_pre_hook_receives_the_gradient_of_the_output(implementation, device, blueprint, rows):
     """A full backward pre-hook is called as hook(module, grad_output) with a tuple of the gradients of the module's
     outputs, at every module of a tree."""
@@ -79,9 +79,9 @@ def test_a_backward_pre_hook_receives_the_gradient_of_the_output(implementation,
     POST,
     "The hook will be called every time the gradients with respect to a module are computed",
     since="2.0",
-    needs=BOTH,
+    needs=("computation", *BOTH),
 )
-@given(blueprint=linears(*KINDS, prepend=False, adds=False), rows=rows(), times=st.integers(1, 3))
+@for_any_module(blueprint=linears(*KINDS, prepend=False, adds=False), rows=rows(), times=st.integers(1, 3))
 def test_backward_hooks_fire_in_every_backward_pass_and_not_before(implementation, device, blueprint, rows, times):
     """Full backward pre-hooks and hooks fire in every backward pass, and not during the forward pass."""
     subject = implementation.build(blueprint, device)
@@ -98,9 +98,9 @@ def test_backward_hooks_fire_in_every_backward_pass_and_not_before(implementatio
     POST,
     "If true, the provided ``hook`` will be fired before all existing ``backward`` hooks on this",
     since="2.0",
-    needs=("autograd", "Module.register_full_backward_hook(prepend)"),
+    needs=("computation", "autograd", "Module.register_full_backward_hook(prepend)"),
 )
-@given(blueprint=linears("full_backward", adds=False, min_hooks=2), rows=rows())
+@for_any_module(blueprint=linears("full_backward", adds=False, min_hooks=2), rows=rows())
 def test_backward_hooks_fire_in_order_prepended_ones_first(implementation, device, blueprint, rows):
     """Full backward hooks of a module fire in registration order, one registered with prepend=True before all existing
     ones."""
@@ -114,9 +114,9 @@ def test_backward_hooks_fire_in_order_prepended_ones_first(implementation, devic
     PRE,
     "If true, the provided ``hook`` will be fired before all existing ``backward_pre`` hooks on this",
     since="2.0",
-    needs="Module.register_full_backward_pre_hook(prepend)",
+    needs=("computation", "Module.register_full_backward_pre_hook(prepend)"),
 )
-@given(blueprint=linears("full_backward_pre", adds=False, min_hooks=2), rows=rows())
+@for_any_module(blueprint=linears("full_backward_pre", adds=False, min_hooks=2), rows=rows())
 def test_backward_pre_hooks_fire_in_order_prepended_ones_first(implementation, device, blueprint, rows):
     """Full backward pre-hooks of a module fire in registration order, one registered with prepend=True before all
     existing ones."""
@@ -131,9 +131,9 @@ def test_backward_pre_hooks_fire_in_order_prepended_ones_first(implementation, d
     "it can optionally return a new gradient with respect to the input that will be used in place of "
     ":attr:`grad_input` in subsequent computations.",
     since="2.0",
-    needs=("autograd", "Module.register_full_backward_hook(prepend)"),
+    needs=("computation", "autograd", "Module.register_full_backward_hook(prepend)"),
 )
-@given(blueprint=linears("full_backward"), rows=rows())
+@for_any_module(blueprint=linears("full_backward"), rows=rows())
 def test_what_a_backward_hook_returns_replaces_grad_input(implementation, device, blueprint, rows):
     """A tuple that a full backward hook returns takes the place of grad_input in the rest of the backward pass; the
     gradients of the module's own parameters stay as they are."""
@@ -152,9 +152,9 @@ def test_what_a_backward_hook_returns_replaces_grad_input(implementation, device
     "it can optionally return a new gradient with respect to the output that will be used in place of "
     ":attr:`grad_output` in subsequent computations.",
     since="2.0",
-    needs=BOTH,
+    needs=("computation", *BOTH),
 )
-@given(blueprint=linears(*KINDS), rows=rows())
+@for_any_module(blueprint=linears(*KINDS), rows=rows())
 def test_what_a_backward_pre_hook_returns_replaces_grad_output(implementation, device, blueprint, rows):
     """A tuple that a full backward pre-hook returns takes the place of grad_output: the gradients of the module's input
     and parameters are computed from it, and pre-hooks fire before backward hooks."""
@@ -174,9 +174,9 @@ def test_what_a_backward_pre_hook_returns_replaces_grad_output(implementation, d
     "a new gradient with respect to the output that will be used in place of :attr:`grad_output` in subsequent "
     "computations.",
     since="2.0",
-    needs=BOTH,
+    needs=("computation", *BOTH),
 )
-@given(blueprint=linears(), rows=rows(), factor=st.integers(-4, 4))
+@for_any_module(blueprint=linears(), rows=rows(), factor=st.integers(-4, 4))
 def test_backward_hooks_see_what_the_pre_hooks_made_of_grad_output(implementation, device, blueprint, rows, factor):
     """A full backward hook receives the grad_output that the module's backward pre-hooks returned."""
     subject, seen = implementation.build(blueprint, device), []
@@ -192,9 +192,9 @@ def test_backward_hooks_see_what_the_pre_hooks_made_of_grad_output(implementatio
     POST,
     "hook(module, grad_input, grad_output) -> tuple(Tensor) or None",
     since="2.0",
-    needs=BOTH,
+    needs=("computation", *BOTH),
 )
-@given(blueprint=linears(*KINDS, adds=False), rows=rows())
+@for_any_module(blueprint=linears(*KINDS, adds=False), rows=rows())
 def test_backward_hooks_that_return_none_change_nothing(implementation, device, blueprint, rows):
     """Full backward hooks and pre-hooks that return None change neither the output nor any gradient."""
     subject = implementation.build(blueprint, device)
@@ -214,9 +214,9 @@ def test_backward_hooks_that_return_none_change_nothing(implementation, device, 
     "new_grad_inputs = [torch.ones_like(gi) * 42. for gi in grad_inputs]",
     severity=RECOMMENDED,
     since="1.8",
-    needs=HOOKS,
+    needs=("computation", *HOOKS),
 )
-@given(blueprint=linears(), rows=rows(), factor=st.integers(-4, 4))
+@for_any_module(blueprint=linears(), rows=rows(), factor=st.integers(-4, 4))
 def test_a_list_returned_by_a_backward_hook_replaces_grad_input(implementation, device, blueprint, rows, factor):
     """A full backward hook may return its gradients as a list."""
     subject, x = implementation.build(blueprint, device), leaf(implementation, rows, device)
@@ -252,13 +252,16 @@ def test_a_single_tensor_returned_by_a_backward_pre_hook_replaces_grad_output(im
 )
 @given(pre=st.booleans(), count=st.sampled_from((0, 2, 3)), rows=rows())
 def test_a_wrong_number_of_gradients_is_an_error(implementation, device, pre, count, rows):
-    """A full backward hook or pre-hook that returns another number of gradients than it received raises
-    RuntimeError."""
-    module = doubling(implementation)
+    """Where a full backward hook or pre-hook returns another number of gradients than it received, the backward pass
+    raises RuntimeError and reaches no input."""
+    seen = []
+    module, x = doubling(implementation), leaf(implementation, rows, device)
     register = module.register_full_backward_pre_hook if pre else module.register_full_backward_hook
-    register(lambda module, grads, *others: grads * count)
+    register(lambda module, grads, *others: seen.append(len(grads)) or grads * count)
     with pytest.raises(RuntimeError):
-        implementation.backward(module(leaf(implementation, rows, device)))
+        implementation.backward(module(x))
+    assert seen == [1]
+    assert implementation.grad(x) is None
 
 
 @clause(
@@ -279,3 +282,4 @@ def test_a_module_takes_regular_or_full_backward_hooks(implementation, device, f
     first(lambda *given: None)
     with pytest.raises(RuntimeError):
         second(lambda *given: None)
+    first(lambda *given: None)

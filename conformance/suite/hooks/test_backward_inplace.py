@@ -75,8 +75,8 @@ def test_a_module_with_a_backward_pre_hook_refuses_in_place_changes(implementati
 )
 @given(rows=rows())
 def test_in_place_changes_are_refused_for_inputs_without_grad_too(implementation, device, rows):
-    """Where a module has a full backward hook, modifying an input that requires no gradients in place raises an
-    error."""
+    """Where a module has a full backward hook, modifying an input that requires no gradients in place raises an error;
+    without the hook it is allowed."""
     weight = leaf(implementation, rows, device)
 
     class Net(implementation.Module):
@@ -84,6 +84,7 @@ def test_in_place_changes_are_refused_for_inputs_without_grad_too(implementation
             return x.add_(1.0) * weight
 
     module = Net()
+    module(implementation.tensor(rows, device=device))
     module.register_full_backward_hook(lambda module, grad_input, grad_output: None)
     with pytest.raises(RuntimeError):
         module(implementation.tensor(rows, device=device))

@@ -6,7 +6,7 @@ import warnings
 
 from hypothesis import strategies as st
 
-from conformance.contract import clause, given
+from conformance.contract import clause, for_any_module, given
 from conformance.model.hooks import ones
 from conformance.suite.support.gradients import doubling, leaf, read_grad
 from conformance.suite.support.numbers import approximately
@@ -25,9 +25,9 @@ KINDS = ("full_backward_pre", "full_backward")
     "If none of the module inputs require gradients, the hook will fire when the gradients are computed with respect "
     "to module outputs.",
     since="2.1",
-    needs=(*HOOKS, "Linear"),
+    needs=("computation", *HOOKS, "Linear"),
 )
-@given(blueprint=linears(), rows=rows())
+@for_any_module(blueprint=linears(), rows=rows())
 def test_without_inputs_that_require_grad_the_hook_fires_for_the_outputs(implementation, device, blueprint, rows):
     """Where no input requires gradients, a full backward hook fires when the gradients of the outputs are computed,
     with None for every entry of grad_input."""
@@ -46,9 +46,9 @@ def test_without_inputs_that_require_grad_the_hook_fires_for_the_outputs(impleme
     POST,
     "If none of the module outputs require gradients, then the hooks will not fire.",
     since="2.1",
-    needs=(*BOTH, "Module.requires_grad_"),
+    needs=("computation", *BOTH, "Module.requires_grad_"),
 )
-@given(blueprint=linears(*KINDS, adds=False), rows=rows())
+@for_any_module(blueprint=linears(*KINDS, adds=False), rows=rows())
 def test_without_outputs_that_require_grad_no_backward_hook_fires(implementation, device, blueprint, rows):
     """Where no output of the module requires gradients, its full backward hooks and pre-hooks do not fire in a backward
     pass through what is computed from it."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.suite.support import echo
 from conformance.suite.support.numbers import approximately
@@ -125,11 +125,20 @@ def test_with_kwargs_a_pre_hook_replaces_args_and_kwargs(implementation, device,
 )
 @given(changed=st.one_of(single_values(), st.sampled_from(((), (1,), ((), {}, None)))))
 def test_with_kwargs_a_pre_hook_that_returns_no_pair_is_an_error(implementation, device, changed):
-    """A with_kwargs forward pre-hook that returns neither None nor a tuple of two raises RuntimeError."""
-    module = echo.define(implementation.Module)()
+    """Where a with_kwargs forward pre-hook returns neither None nor a tuple of two, the call raises RuntimeError and
+    forward is not run."""
+    called = []
+
+    class Net(implementation.Module):
+        def forward(self, *args, **kwargs):
+            called.append((args, kwargs))
+
+    module = Net()
+    module()
     module.register_forward_pre_hook(lambda module, args, kwargs: changed, with_kwargs=True)
     with pytest.raises(RuntimeError):
         module()
+    assert called == [((), {})]
 
 
 @clause(
@@ -178,7 +187,7 @@ def test_a_forward_hook_receives_args_and_output(implementation, device, args, k
     since="1.2",
     needs=("example", HOOKS),
 )
-@given(blueprint=callables(hooks=False), rows=rows(), changed=values().filter(lambda value: value is not None))
+@for_any_module(blueprint=callables(hooks=False), rows=rows(), changed=values().filter(lambda value: value is not None))
 def test_what_a_forward_hook_returns_replaces_the_output(implementation, device, blueprint, rows, changed):
     """Anything but None that a forward hook returns replaces the output of whatever module was called, as it is."""
     module = implementation.build(blueprint, device).module.eval()
@@ -324,9 +333,11 @@ def test_hooks_fire_on_every_call_in_either_mode(implementation, device, own, mo
     "hooks_forward/hooks-fire-for-their-module-only",
     PRE,
     "Register a forward pre-hook on the module.",
-    needs=BOTH,
+    needs=("computation", *BOTH),
 )
-@given(blueprint=callables(), place=st.integers(0, 11), kind=st.sampled_from(("forward_pre", "forward")), rows=rows())
+@for_any_module(
+    blueprint=callables(), place=st.integers(0, 11), kind=st.sampled_from(("forward_pre", "forward")), rows=rows()
+)
 def test_a_hook_fires_for_the_module_it_is_registered_on_only(implementation, device, blueprint, place, kind, rows):
     """A hook fires on the calls of the module it was registered on, and of no parent, child or other module."""
     subject, log, expected = implementation.build(blueprint, device), [], []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.model.hooks import backward, everywhere
 from conformance.suite.support import echo
@@ -49,9 +49,9 @@ def recorded(implementation, subject, own):
     PRE,
     "Register a forward pre-hook common to all modules.",
     since="1.5",
-    needs=GLOBAL_PRE,
+    needs=("computation", GLOBAL_PRE),
 )
-@given(blueprint=callables(), common=hooks("forward_pre", prepend=False, with_kwargs=False), rows=rows())
+@for_any_module(blueprint=callables(), common=hooks("forward_pre", prepend=False, with_kwargs=False), rows=rows())
 def test_a_global_pre_hook_fires_before_every_forward_of_every_module(implementation, device, blueprint, common, rows):
     """A global forward pre-hook fires on every call of every module; what it returns replaces the arguments there."""
     subject, log = implementation.build(blueprint, device), []
@@ -68,9 +68,9 @@ def test_a_global_pre_hook_fires_before_every_forward_of_every_module(implementa
     POST,
     "Register a global forward hook for all the modules.",
     since="1.5",
-    needs=GLOBAL,
+    needs=("computation", GLOBAL),
 )
-@given(blueprint=callables(), common=hooks("forward", prepend=False, with_kwargs=False), rows=rows())
+@for_any_module(blueprint=callables(), common=hooks("forward", prepend=False, with_kwargs=False), rows=rows())
 def test_a_global_forward_hook_fires_after_every_forward_of_every_module(
     implementation, device, blueprint, common, rows
 ):
@@ -89,9 +89,9 @@ def test_a_global_forward_hook_fires_after_every_forward_of_every_module(
     PRE,
     "This hook has precedence over the specific module hooks registered with ``register_forward_pre_hook``.",
     since="2.0",
-    needs=(GLOBAL_PRE, *OPTIONS),
+    needs=("computation", GLOBAL_PRE, *OPTIONS),
 )
-@given(blueprint=callables(hooks=True), own=hooks("forward_pre"), rows=rows())
+@for_any_module(blueprint=callables(hooks=True), own=hooks("forward_pre"), rows=rows())
 def test_global_pre_hooks_fire_before_the_module_s_own(implementation, device, blueprint, own, rows):
     """Global forward pre-hooks fire before all pre-hooks of the module itself, also before those registered with
     prepend=True and before those registered earlier."""
@@ -110,9 +110,9 @@ def test_global_pre_hooks_fire_before_the_module_s_own(implementation, device, b
     POST,
     "This hook will be executed before specific module hooks registered with ``register_forward_hook``.",
     since="2.0",
-    needs=(GLOBAL, *OPTIONS),
+    needs=("computation", GLOBAL, *OPTIONS),
 )
-@given(blueprint=callables(hooks=True), own=hooks("forward"), rows=rows())
+@for_any_module(blueprint=callables(hooks=True), own=hooks("forward"), rows=rows())
 def test_global_forward_hooks_fire_before_the_module_s_own(implementation, device, blueprint, own, rows):
     """Global forward hooks fire before all forward hooks of the module itself, also before those registered with
     prepend=True and before those registered earlier."""
@@ -276,9 +276,14 @@ def test_a_global_always_call_hook_with_kwargs_runs_although_the_call_raises(imp
     "Hooks registered using this function will be called before hooks registered using "
     ":meth:`torch.nn.Module.register_full_backward_hook`.",
     since="2.0",
-    needs=("autograd", "register_module_full_backward_hook", "Module.register_full_backward_hook(prepend)"),
+    needs=(
+        "computation",
+        "autograd",
+        "register_module_full_backward_hook",
+        "Module.register_full_backward_hook(prepend)",
+    ),
 )
-@given(
+@for_any_module(
     blueprint=linears("full_backward"),
     common=hooks("full_backward", prepend=False, with_kwargs=False, max_size=2).map(
         lambda own: tuple(bp.Hook(hook.kind, f"global{i}", adds=hook.adds) for i, hook in enumerate(own))
@@ -304,9 +309,14 @@ def test_global_backward_hooks_fire_on_every_module_before_its_own(implementatio
     "Hooks registered using this function will be called before hooks registered using "
     ":meth:`torch.nn.Module.register_full_backward_pre_hook`.",
     since="2.0",
-    needs=("autograd", "register_module_full_backward_pre_hook", "Module.register_full_backward_pre_hook"),
+    needs=(
+        "computation",
+        "autograd",
+        "register_module_full_backward_pre_hook",
+        "Module.register_full_backward_pre_hook",
+    ),
 )
-@given(
+@for_any_module(
     blueprint=linears("full_backward_pre"),
     common=hooks("full_backward_pre", prepend=False, with_kwargs=False, max_size=2).map(
         lambda own: tuple(bp.Hook(hook.kind, f"global{i}", adds=hook.adds) for i, hook in enumerate(own))

@@ -9,7 +9,7 @@ import weakref
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.model.hooks import backward
 from conformance.suite.support import echo
@@ -37,9 +37,9 @@ def remove_some(subject, choice):
     "torch.nn.Module.register_forward_hook",
     REMOVE,
     since="2.0",
-    needs=(*OPTIONS, "hooks.handle"),
+    needs=("computation", *OPTIONS, "hooks.handle"),
 )
-@given(blueprint=callables(hooks=True), own=hooks(*FORWARD_KINDS), choice=st.integers(0, 1023), rows=rows())
+@for_any_module(blueprint=callables(hooks=True), own=hooks(*FORWARD_KINDS), choice=st.integers(0, 1023), rows=rows())
 def test_removing_some_forward_hooks_leaves_the_others_in_order(implementation, device, blueprint, own, choice, rows):
     """handle.remove() removes the forward pre-hook or forward hook that the handle was returned for; the other hooks
     still fire, in their order."""
@@ -57,12 +57,13 @@ def test_removing_some_forward_hooks_leaves_the_others_in_order(implementation, 
     REMOVE,
     since="2.0",
     needs=(
+        "computation",
         "autograd",
         "Module.register_full_backward_hook(prepend)",
         "Module.register_full_backward_pre_hook",
     ),
 )
-@given(blueprint=linears("full_backward", "full_backward_pre"), choice=st.integers(0, 1023), rows=rows())
+@for_any_module(blueprint=linears("full_backward", "full_backward_pre"), choice=st.integers(0, 1023), rows=rows())
 def test_removing_some_backward_hooks_leaves_the_others_in_order(implementation, device, blueprint, choice, rows):
     """handle.remove() removes the full backward hook or pre-hook that the handle was returned for; the other hooks
     still fire, in their order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance.contract import clause, given
+from conformance.contract import clause, for_any_module
 from conformance.model.hooks import backward
 from conformance.suite.support.numbers import approximately, flat
 from strategies import blueprints
@@ -27,7 +27,7 @@ def freeze(implementation, subject, places):
     since="1.2",
     needs="Module.requires_grad_",
 )
-@given(blueprint=blueprints(dtypes=FLOATING), flag=st.booleans())
+@for_any_module(blueprint=blueprints(dtypes=FLOATING), flag=st.booleans())
 def test_requires_grad_sets_the_flag_of_every_parameter_in_place(implementation, device, blueprint, flag):
     """requires_grad_(flag) sets requires_grad of every parameter of the tree, which stay the same objects with the same
     values, and of no buffer."""
@@ -46,7 +46,7 @@ def test_requires_grad_sets_the_flag_of_every_parameter_in_place(implementation,
     since="1.2",
     needs="Module.requires_grad_",
 )
-@given(blueprint=blueprints(dtypes=FLOATING), flag=st.booleans())
+@for_any_module(blueprint=blueprints(dtypes=FLOATING), flag=st.booleans())
 def test_requires_grad_defaults_to_true_and_returns_the_module(implementation, device, blueprint, flag):
     """requires_grad_() means requires_grad_(True), and both return the module."""
     subject = implementation.build(blueprint, device)
@@ -63,7 +63,7 @@ def test_requires_grad_defaults_to_true_and_returns_the_module(implementation, d
     since="1.2",
     needs="Module.requires_grad_",
 )
-@given(blueprint=blueprints(dtypes=FLOATING), flag=st.booleans(), place=st.integers(0, 23))
+@for_any_module(blueprint=blueprints(dtypes=FLOATING), flag=st.booleans(), place=st.integers(0, 23))
 def test_requires_grad_of_a_submodule_leaves_the_other_parameters(implementation, device, blueprint, flag, place):
     """requires_grad_(flag) of one module of a tree sets the parameters of that module and those below it only."""
     subject = implementation.build(blueprint, device)
@@ -80,9 +80,9 @@ def test_requires_grad_of_a_submodule_leaves_the_other_parameters(implementation
     "torch.nn.Module.requires_grad_",
     "Change if autograd should record operations on parameters in this module.",
     since="1.2",
-    needs=("autograd", "Module.requires_grad_", "Linear"),
+    needs=("computation", "autograd", "Module.requires_grad_", "Linear"),
 )
-@given(blueprint=linears(), place=st.integers(0, 2), rows=rows())
+@for_any_module(blueprint=linears(), place=st.integers(0, 2), rows=rows())
 def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, place, rows):
     """After requires_grad_(False) of one layer a backward pass leaves no gradients on its parameters, and the same
     gradients as ever on the others and the input."""
@@ -106,14 +106,16 @@ def test_a_frozen_part_collects_no_gradients(implementation, device, blueprint, 
     "torch.optim.Optimizer.zero_grad",
     "Instead of setting to zero, set the grads to None. Default: ``True``",
     since="2.0",
-    needs=("autograd", "Module.zero_grad(set_to_none)", "Linear"),
+    needs=("computation", "autograd", "Module.zero_grad(set_to_none)", "Linear"),
 )
-@given(blueprint=linears(), rows=rows(), given_argument=st.booleans(), frozen=st.integers(0, 15))
+@for_any_module(blueprint=linears(), rows=rows(), given_argument=st.booleans(), frozen=st.integers(0, 15))
 def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint, rows, given_argument, frozen):
     """zero_grad() and zero_grad(set_to_none=True) set the gradient of every parameter of the tree to None, of those
     frozen meanwhile too, and leave the values."""
     subject = implementation.build(blueprint, device)
     implementation.backward(subject.module(implementation.tensor(rows, device=device)))
+    for path, gradient in backward(subject.model, rows).of_parameters().items():
+        assert implementation.read(implementation.grad(subject[path])).flat == approximately(gradient), path
     freeze(implementation, subject, frozen)
     result = subject.module.zero_grad(set_to_none=True) if given_argument else subject.module.zero_grad()
     assert result is None
@@ -128,9 +130,9 @@ def test_zero_grad_sets_every_gradient_to_none(implementation, device, blueprint
     "torch.nn.Module.zero_grad",
     "set_to_none (bool): instead of setting to zero, set the grads to None.",
     since="1.7",
-    needs=("autograd", "Module.zero_grad(set_to_none)", "Linear"),
+    needs=("computation", "autograd", "Module.zero_grad(set_to_none)", "Linear"),
 )
-@given(blueprint=linears(), rows=rows(), place=st.integers(0, 2), frozen=st.integers(0, 15))
+@for_any_module(blueprint=linears(), rows=rows(), place=st.integers(0, 2), frozen=st.integers(0, 15))
 def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, device, blueprint, rows, place, frozen):
     """zero_grad(set_to_none=False) sets every gradient that is there to zero, also of parameters frozen meanwhile, and
     leaves the values and those gradients that are None."""
@@ -138,6 +140,8 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     layer = list(subject.model.modules_.values())[place % len(subject.model.modules_)]
     implementation.backward(subject[layer.path](implementation.tensor(rows, device=device)))
     reached = backward(layer, rows).of_parameters()
+    for path, gradient in reached.items():
+        assert implementation.read(implementation.grad(subject[path])).flat == approximately(gradient), path
     freeze(implementation, subject, frozen)
     subject.module.zero_grad(set_to_none=False)
     for path, tensor in subject.model.tensors().items():
@@ -153,9 +157,9 @@ def test_zero_grad_without_none_fills_gradients_with_zeros(implementation, devic
     "modes/zero_grad-starts-afresh",
     "torch.nn.Module.zero_grad",
     "Reset gradients of all model parameters.",
-    needs=("autograd", "Linear"),
+    needs=("computation", "autograd", "Linear"),
 )
-@given(blueprint=linears(), first_rows=rows(), second_rows=rows(), reset=st.booleans())
+@for_any_module(blueprint=linears(), first_rows=rows(), second_rows=rows(), reset=st.booleans())
 def test_after_zero_grad_gradients_are_those_of_the_next_pass_alone(
     implementation, device, blueprint, first_rows, second_rows, reset
 ):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.model.hooks import backward
 from conformance.suite.support.numbers import approximately, flat
@@ -34,7 +34,7 @@ def chosen(subject, place):
     TRAIN,
     "whether to set training mode (``True``) or evaluation mode (``False``). Default: ``True``.",
 )
-@given(blueprint=blueprints(), mode=st.booleans())
+@for_any_module(blueprint=blueprints(), mode=st.booleans())
 def test_train_sets_the_mode_of_the_module_and_every_descendant(implementation, device, blueprint, mode):
     """train(mode) sets training to mode on the module and on every module below it, whatever their modes were, shared
     modules too."""
@@ -48,7 +48,7 @@ def test_train_sets_the_mode_of_the_module_and_every_descendant(implementation, 
     TRAIN,
     "Set the module in training mode.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_train_without_an_argument_means_training_mode(implementation, device, blueprint):
     """train() sets training to True on the module and on every module below it."""
     subject = implementation.build(blueprint.replace(training=False), device)
@@ -61,7 +61,7 @@ def test_train_without_an_argument_means_training_mode(implementation, device, b
     EVAL,
     "This is equivalent with :meth:`self.train(False) <torch.nn.Module.train>`.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_eval_sets_evaluation_mode_everywhere(implementation, device, blueprint):
     """eval() sets training to False on the module and on every module below it."""
     subject = implementation.build(blueprint, device)
@@ -74,7 +74,7 @@ def test_eval_sets_evaluation_mode_everywhere(implementation, device, blueprint)
     TRAIN,
     "Returns: Module: self",
 )
-@given(blueprint=blueprints(), mode=st.booleans(), place=st.integers(0, 23))
+@for_any_module(blueprint=blueprints(), mode=st.booleans(), place=st.integers(0, 23))
 def test_train_and_eval_return_the_module_itself(implementation, device, blueprint, mode, place):
     """train(), train(mode) and eval() return the module that they were called on."""
     module, _ = chosen(implementation.build(blueprint, device), place)
@@ -88,7 +88,7 @@ def test_train_and_eval_return_the_module_itself(implementation, device, bluepri
     TRAIN,
     "Set the module in training mode.",
 )
-@given(blueprint=blueprints(), mode=st.booleans(), place=st.integers(0, 23))
+@for_any_module(blueprint=blueprints(), mode=st.booleans(), place=st.integers(0, 23))
 def test_train_of_a_submodule_leaves_the_rest_of_the_tree(implementation, device, blueprint, mode, place):
     """train(mode) of one module of a tree changes the modes of that module and those below it only."""
     subject = implementation.build(blueprint, device)
@@ -102,7 +102,7 @@ def test_train_of_a_submodule_leaves_the_rest_of_the_tree(implementation, device
     TRAIN,
     "This has an effect only on certain modules.",
 )
-@given(blueprint=blueprints(attributes=False), mode=st.booleans())
+@for_any_module(blueprint=blueprints(attributes=False), mode=st.booleans())
 def test_train_and_eval_change_neither_tensors_nor_requires_grad(implementation, device, blueprint, mode):
     """train(mode) leaves the parameters and buffers the same objects with the same values, and requires_grad as it
     was."""
@@ -122,7 +122,7 @@ def test_train_and_eval_change_neither_tensors_nor_requires_grad(implementation,
     severity=OBSERVED,
     since="1.9",
 )
-@given(blueprint=blueprints(), mode=st.sampled_from((0, 1, None, "eval", 1.0, (), [True])))
+@for_any_module(blueprint=blueprints(), mode=st.sampled_from((0, 1, None, "eval", 1.0, (), [True])))
 def test_train_refuses_a_mode_that_is_no_bool(implementation, device, blueprint, mode):
     """train(mode) raises ValueError where mode is no bool, and no mode changes."""
     subject = implementation.build(blueprint, device)
@@ -137,7 +137,7 @@ def test_train_refuses_a_mode_that_is_no_bool(implementation, device, blueprint,
     "module.train(mode)",
     severity=OBSERVED,
 )
-@given(blueprint=blueprints(), mode=st.booleans(), name=st.sampled_from(("pinned", "last")))
+@for_any_module(blueprint=blueprints(), mode=st.booleans(), name=st.sampled_from(("pinned", "last")))
 def test_train_goes_through_the_children_s_own_train(implementation, device, blueprint, mode, name):
     """train(mode) is passed on by calling train(mode) of every child, so that a class which overrides train is
     honoured."""
@@ -252,8 +252,9 @@ def test_batch_norm_in_training_mode_updates_its_running_statistics(implementati
     "modes/evaluation-is-deterministic",
     EVAL,
     "i.e. whether they are affected, e.g. :class:`Dropout`, :class:`BatchNorm`, etc.",
+    needs="computation",
 )
-@given(blueprint=callables(), rows=rows(), times=st.integers(1, 3))
+@for_any_module(blueprint=callables(), rows=rows(), times=st.integers(1, 3))
 def test_a_tree_in_evaluation_mode_computes_the_same_every_time(implementation, device, blueprint, rows, times):
     """After eval() every call of a tree with Dropout and BatchNorm layers gives the same output, and no parameter or
     buffer changes."""
@@ -269,9 +270,9 @@ def test_a_tree_in_evaluation_mode_computes_the_same_every_time(implementation, 
     "modes/evaluation-still-records-gradients",
     TRAIN,
     "This has an effect only on certain modules.",
-    needs=("autograd", "Linear"),
+    needs=("computation", "autograd", "Linear"),
 )
-@given(blueprint=linears(), mode=st.booleans(), rows=rows())
+@for_any_module(blueprint=linears(), mode=st.booleans(), rows=rows())
 def test_gradients_are_the_same_in_either_mode(implementation, device, blueprint, mode, rows):
     """Layers that the mode does not concern compute the same gradients in training and in evaluation mode."""
     subject = implementation.build(blueprint, device)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import RECOMMENDED, clause, given
+from conformance.contract import RECOMMENDED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import moved, refilled
 from conformance.model.state import loaded
@@ -16,7 +16,8 @@ from strategies import blueprints, names, parameters
 from strategies.state import name_paths
 
 MODULES = "https://docs.pytorch.org/docs/stable/notes/modules.html"
-WRAPPER = "torch.nn.DataParallel"
+TUTORIAL = "https://docs.pytorch.org/tutorials/beginner/saving_loading_models.html"
+GENERICALLY = "To save a DataParallel model generically, save the model.module.state_dict()."
 STRIP = "torch.nn.modules.utils.consume_prefix_in_state_dict_if_present"
 CONSUME = "consume_prefix_in_state_dict_if_present"
 
@@ -177,11 +178,11 @@ def test_the_items_of_a_parameter_dict_are_named_by_key(implementation, device, 
 
 @clause(
     "naming/data_parallel-keeps-the-module",
-    WRAPPER,
-    "module (Module): the module to be parallelized",
+    TUTORIAL,
+    GENERICALLY,
     needs="DataParallel",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_the_attribute_module_of_data_parallel_is_the_wrapped_module(implementation, device, blueprint):
     """The attribute module of DataParallel(m) is m, and its state_dict() has the keys of m, without a prefix."""
     subject = implementation.build(blueprint, device)
@@ -197,7 +198,7 @@ def test_the_attribute_module_of_data_parallel_is_the_wrapped_module(implementat
     '`consume_prefix_in_state_dict_if_present(state_dict, "module.")`',
     needs="DataParallel",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_data_parallel_puts_module_before_every_name(implementation, device, blueprint):
     """The keys of DataParallel(m).state_dict() and the names of its parameters are those of m with "module." in
     front."""
@@ -209,11 +210,11 @@ def test_data_parallel_puts_module_before_every_name(implementation, device, blu
 
 @clause(
     "naming/data_parallel-module-state-fits-the-bare-module",
-    WRAPPER,
-    "module (Module): the module to be parallelized",
+    TUTORIAL,
+    f"{GENERICALLY} This way, you have the flexibility to load the model any way you want to any device you want.",
     needs="DataParallel",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_the_state_of_the_wrapped_module_loads_into_a_bare_one(implementation, device, blueprint):
     """DataParallel(m).module.state_dict() loads as it is into a bare module of the same structure."""
     subject = implementation.build(blueprint, device)
@@ -228,7 +229,7 @@ def test_the_state_of_the_wrapped_module_loads_into_a_bare_one(implementation, d
     "the keys of :attr:`state_dict` must exactly match the keys returned by this module's",
     needs="DataParallel",
 )
-@given(blueprint=blueprints(), parameter=parameters())
+@for_any_module(blueprint=blueprints(), parameter=parameters())
 def test_the_state_of_data_parallel_is_refused_by_the_bare_module(implementation, device, blueprint, parameter):
     """DataParallel(m).state_dict() does not load into a bare module of the same structure, for "module." is in front
     of every key."""
@@ -249,7 +250,9 @@ def test_the_state_of_data_parallel_is_refused_by_the_bare_module(implementation
     since="1.9",
     needs=CONSUME,
 )
-@given(blueprint=blueprints(), prefix=st.sampled_from(("module.", "a.", "model.module.")), parameter=parameters())
+@for_any_module(
+    blueprint=blueprints(), prefix=st.sampled_from(("module.", "a.", "model.module.")), parameter=parameters()
+)
 def test_the_prefix_is_stripped_in_place_where_it_is(implementation, device, blueprint, prefix, parameter):
     """consume_prefix_in_state_dict_if_present(state_dict, prefix) takes the prefix off, once, every key that begins
     with it; the values stay, and so do keys without the prefix."""
@@ -270,7 +273,7 @@ def test_the_prefix_is_stripped_in_place_where_it_is(implementation, device, blu
     since="1.9",
     needs=(CONSUME, "DataParallel"),
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_once_stripped_the_state_of_data_parallel_loads_into_a_bare_module(implementation, device, blueprint):
     """DataParallel(m).state_dict(), once "module." is stripped, loads into a bare module of the same structure."""
     subject = implementation.build(bp.Module({"tree": moved(blueprint, "tree")}), device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance.contract import RECOMMENDED, clause, given
+from conformance.contract import RECOMMENDED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from strategies import blueprints, names
 
@@ -30,7 +30,7 @@ TREES = blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=False, a
     severity=RECOMMENDED,
     needs=REPR,
 )
-@given(blueprint=TREES)
+@for_any_module(blueprint=TREES)
 def test_repr_shows_one_indented_line_per_child(implementation, device, blueprint):
     """repr(module) is the class name and, in parentheses, "(name): repr of the child" for each child in registration order,
     one level indented by two blanks; a module without children prints its extra text on the same line."""
@@ -113,7 +113,7 @@ def test_repr_puts_a_multi_line_extra_repr_before_the_children(implementation, d
     "Return the extra representation of the module.",
     needs=REPR,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_repr_never_raises_and_changes_nothing(implementation, device, blueprint):
     """repr of any module tree is text, the same each time, and leaves names and values as they were."""
     subject = implementation.build(blueprint, device)
@@ -130,7 +130,7 @@ def test_repr_never_raises_and_changes_nothing(implementation, device, blueprint
     severity=RECOMMENDED,
     needs=REPR,
 )
-@given(blueprint=blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=True))
+@for_any_module(blueprint=blueprints(kinds=("Module", "Sequential", "ModuleDict"), shared=True))
 def test_repr_names_every_child(implementation, device, blueprint):
     """repr(module) contains "(name): " for every child that a module of the tree has."""
     subject = implementation.build(blueprint, device)

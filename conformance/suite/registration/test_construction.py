@@ -41,11 +41,16 @@ def subclass(implementation, before=None, after=None):
 )
 @given(pieces=pieces(), kind=st.sampled_from(("module", "parameter")), name=names())
 def test_assigning_a_module_or_parameter_before_init_raises(implementation, device, pieces, kind, name):
-    """Assigning a Module or a Parameter to a module before Module.__init__() has run raises an error."""
+    """Assigning a Module or a Parameter to a module before Module.__init__() has run raises an error; afterwards it is
+    taken."""
     subject = implementation.build(pieces, device)
-    Net = subclass(implementation, before=lambda module: setattr(module, name, subject[kind]))
+
+    def assign(module):
+        setattr(module, name, subject[kind])
+
     with pytest.raises(REFUSED):
-        Net()
+        subclass(implementation, before=assign)()
+    assert getattr(subclass(implementation, after=assign)(), name) is subject[kind]
 
 
 @clause(
@@ -57,12 +62,16 @@ def test_assigning_a_module_or_parameter_before_init_raises(implementation, devi
 )
 @given(pieces=pieces(), name=names())
 def test_assigning_a_buffer_before_init_raises(implementation, device, pieces, name):
-    """Assigning a Buffer to a module before Module.__init__() has run raises an error."""
+    """Assigning a Buffer to a module before Module.__init__() has run raises an error; afterwards it is taken."""
     subject = implementation.build(pieces, device)
     buffer = implementation.Buffer(subject["buffer"])
-    Net = subclass(implementation, before=lambda module: setattr(module, name, buffer))
+
+    def assign(module):
+        setattr(module, name, buffer)
+
     with pytest.raises(REFUSED):
-        Net()
+        subclass(implementation, before=assign)()
+    assert getattr(subclass(implementation, after=assign)(), name) is buffer
 
 
 @clause(
@@ -92,11 +101,16 @@ def test_the_error_says_that_something_was_assigned_before_init(implementation, 
 )
 @given(pieces=pieces(), kind=st.sampled_from(KINDS), name=names())
 def test_registering_before_init_raises_attribute_error(implementation, device, pieces, kind, name):
-    """register_parameter, register_buffer and add_module raise AttributeError before Module.__init__() has run."""
+    """register_parameter, register_buffer and add_module raise AttributeError before Module.__init__() has run, and work
+    afterwards."""
     subject = implementation.build(pieces, device)
-    Net = subclass(implementation, before=lambda module: register(implementation, module, kind, name, subject[kind]))
+
+    def enter(module):
+        register(implementation, module, kind, name, subject[kind])
+
     with pytest.raises(AttributeError):
-        Net()
+        subclass(implementation, before=enter)()
+    assert getattr(subclass(implementation, after=enter)(), name) is subject[kind]
 
 
 @clause(
@@ -223,6 +237,7 @@ def test_every_new_module_is_in_training_mode(implementation, device, kind):
 @given(value=values(), keyword=st.sampled_from(("a", "key", "name")))
 def test_module_init_refuses_arguments(implementation, device, value, keyword):
     """Module() takes neither positional nor keyword arguments: it raises TypeError."""
+    implementation.Module()
     with pytest.raises(TypeError):
         implementation.Module(value)
     with pytest.raises(TypeError, match=keyword):

@@ -235,7 +235,7 @@ def test_a_pickled_parameter_keeps_values_flag_and_attributes(implementation, de
     "registration/copied-buffer-stays-a-buffer",
     "torch.nn.Buffer",
     "Buffers are :class:`~torch.Tensor` subclasses",
-    severity=RECOMMENDED,
+    severity=OBSERVED,
     since="2.5",
     needs=("Buffer", "pickle.module"),
 )

@@ -241,6 +241,8 @@ def test_a_value_of_another_type_is_refused(implementation, device, pieces, kind
         register(implementation, module, kind, name, subject[other])
     assert registered(subject, module) == only()
     assert not hasattr(module, name)
+    register(implementation, module, kind, name, subject[kind])
+    assert registered(subject, module) == only(**{kind: [(name, kind)]})
 
 
 @clause(

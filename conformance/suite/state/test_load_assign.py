@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.contract import clause, given
+from conformance.contract import clause, for_any_module
 from conformance.language import blueprint as bp
 from conformance.language.transform import FLOATING, extended, refilled
 from conformance.model.state import loaded, readings
@@ -21,7 +21,7 @@ ASSIGN = "Module.load_state_dict(assign)"
     since="2.1",
     needs=ASSIGN,
 )
-@given(blueprint=blueprints(), parameter=parameters(FLOATING), dtype=dtypes(FLOATING))
+@for_any_module(blueprint=blueprints(), parameter=parameters(FLOATING), dtype=dtypes(FLOATING))
 def test_assign_gives_the_module_the_properties_of_the_given_tensors(
     implementation, device, blueprint, parameter, dtype
 ):
@@ -40,7 +40,7 @@ def test_assign_gives_the_module_the_properties_of_the_given_tensors(
     since="2.1",
     needs=ASSIGN,
 )
-@given(blueprint=blueprints(shared=False), parameter=parameters())
+@for_any_module(blueprint=blueprints(shared=False), parameter=parameters())
 def test_assign_makes_the_given_tensors_the_modules_own(implementation, device, blueprint, parameter):
     """After loading with assign=True, the module's tensors are those of the given state_dict: a write into them is
     seen in the module."""
@@ -60,7 +60,7 @@ def test_assign_makes_the_given_tensors_the_modules_own(implementation, device, 
     since="2.1",
     needs=(ASSIGN, "Module.state_dict(keep_vars)", "Parameter"),
 )
-@given(blueprint=blueprints(), parameter=parameters())
+@for_any_module(blueprint=blueprints(), parameter=parameters())
 def test_assign_takes_parameters_of_the_state_dict_as_they_are(implementation, device, blueprint, parameter):
     """Where the entries are parameters and buffers, as state_dict(keep_vars=True) gives them, loading with assign=True
     makes those very objects the module's own."""
@@ -79,7 +79,7 @@ def test_assign_takes_parameters_of_the_state_dict_as_they_are(implementation, d
     since="2.3",
     needs=ASSIGN,
 )
-@given(blueprint=blueprints(), shape=shapes(), fill=fills())
+@for_any_module(blueprint=blueprints(), shape=shapes(), fill=fills())
 def test_assign_keeps_the_requires_grad_that_parameters_of_the_module_have(
     implementation, device, blueprint, shape, fill
 ):
@@ -102,7 +102,7 @@ def test_assign_keeps_the_requires_grad_that_parameters_of_the_module_have(
     since="2.1",
     needs=ASSIGN,
 )
-@given(blueprint=blueprints(), parameter=parameters(FLOATING), dtype=dtypes(FLOATING))
+@for_any_module(blueprint=blueprints(), parameter=parameters(FLOATING), dtype=dtypes(FLOATING))
 def test_a_state_dict_loaded_with_assign_is_copied_by_a_later_plain_load(
     implementation, device, blueprint, parameter, dtype
 ):

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, for_any_module
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended, moved, plain, refilled
 from conformance.model.state import chosen, loaded, strangers
@@ -24,7 +24,7 @@ EXACTLY = (
 
 
 @clause("load_state_dict/strict-refuses-missing-keys", LOAD, EXACTLY)
-@given(blueprint=blueprints(), parameter=parameters(), which=picks())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=picks())
 def test_by_default_a_missing_key_raises(implementation, device, blueprint, parameter, which):
     """By default, load_state_dict() raises RuntimeError where any key of the module's own state_dict() is not given."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -32,10 +32,11 @@ def test_by_default_a_missing_key_raises(implementation, device, blueprint, para
     remove(state, chosen(state, which))
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
+    subject.module.load_state_dict(subject.module.state_dict())
 
 
 @clause("load_state_dict/strict-refuses-unexpected-keys", LOAD, EXACTLY)
-@given(blueprint=blueprints(), more=stranger_names(), fill=fills())
+@for_any_module(blueprint=blueprints(), more=stranger_names(), fill=fills())
 def test_by_default_an_unexpected_key_raises(implementation, device, blueprint, more, fill):
     """By default, load_state_dict() raises RuntimeError where a key is given that the module's own state_dict() has
     not."""
@@ -45,10 +46,11 @@ def test_by_default_an_unexpected_key_raises(implementation, device, blueprint, 
         state[key] = implementation.make(bp.Tensor((2,), fill=fill), device)
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
+    subject.module.load_state_dict(subject.module.state_dict())
 
 
 @clause("load_state_dict/strict-refuses-keys-below-a-parameter", LOAD, EXACTLY)
-@given(blueprint=blueprints(), parameter=parameters(), which=st.integers(0, 63), name=names())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=st.integers(0, 63), name=names())
 def test_a_key_that_extends_the_name_of_a_parameter_raises(implementation, device, blueprint, parameter, which, name):
     """A key that continues the key of a parameter or buffer with a dot and a name is unexpected."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -57,10 +59,11 @@ def test_a_key_that_extends_the_name_of_a_parameter_raises(implementation, devic
     state[f"{key}.{name}"] = value
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
+    subject.module.load_state_dict(subject.module.state_dict())
 
 
 @clause("load_state_dict/strict-refuses-keys-below-a-none-child", LOAD, EXACTLY)
-@given(blueprint=blueprints(), name=names(), fill=fills())
+@for_any_module(blueprint=blueprints(), name=names(), fill=fills())
 def test_a_key_below_a_child_that_is_none_raises(implementation, device, blueprint, name, fill):
     """A key below the name of a child that is None is unexpected."""
     subject = implementation.build(extended(blueprint, child=bp.Module({"none": bp.Empty("module")})), device)
@@ -68,10 +71,11 @@ def test_a_key_below_a_child_that_is_none_raises(implementation, device, bluepri
     state[f"child.none.{name}"] = implementation.make(bp.Tensor((2,), fill=fill), device)
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
+    subject.module.load_state_dict(subject.module.state_dict())
 
 
 @clause("load_state_dict/strict-refuses-the-name-of-a-child", LOAD, EXACTLY)
-@given(blueprint=blueprints(), which=st.integers(0, 63), fill=fills())
+@for_any_module(blueprint=blueprints(), which=st.integers(0, 63), fill=fills())
 def test_a_key_that_is_the_name_of_a_module_raises(implementation, device, blueprint, which, fill):
     """A key that is the dotted name of a module is unexpected."""
     subject = implementation.build(extended(blueprint, child=bp.Linear(2, 2)), device)
@@ -80,6 +84,7 @@ def test_a_key_that_is_the_name_of_a_module_raises(implementation, device, bluep
     state[name] = implementation.make(bp.Tensor((2,), fill=fill), device)
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
+    subject.module.load_state_dict(subject.module.state_dict())
 
 
 @clause(
@@ -89,7 +94,7 @@ def test_a_key_that_is_the_name_of_a_module_raises(implementation, device, bluep
     since="1.6",
     needs="Module.register_buffer(persistent)",
 )
-@given(blueprint=blueprints(), fill=fills())
+@for_any_module(blueprint=blueprints(), fill=fills())
 def test_the_key_of_a_non_persistent_buffer_is_unexpected(implementation, device, blueprint, fill):
     """The key of a non-persistent buffer is unexpected, and is not loaded."""
     transient = bp.Module({"transient": bp.Buffer((2,), fill=fill, persistent=False)})
@@ -108,7 +113,7 @@ def test_the_key_of_a_non_persistent_buffer_is_unexpected(implementation, device
     "Unexpected key(s) in state_dict: {}. ",
     severity=OBSERVED,
 )
-@given(blueprint=blueprints(), parameter=parameters(), which=picks(), more=stranger_names(), fill=fills())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=picks(), more=stranger_names(), fill=fills())
 def test_the_message_lists_missing_and_unexpected_keys(implementation, device, blueprint, parameter, which, more, fill):
     """The message of the RuntimeError names every missing key after "Missing key(s)" and every unexpected one after
     "Unexpected key(s)"."""
@@ -131,7 +136,7 @@ def test_the_message_lists_missing_and_unexpected_keys(implementation, device, b
     "provided ``state_dict``.",
     since="1.4",
 )
-@given(blueprint=blueprints(), parameter=parameters(), which=picks())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=picks())
 def test_missing_keys_are_those_expected_and_not_given(implementation, device, blueprint, parameter, which):
     """With strict=False, missing_keys of the result lists every key of the module's state_dict() that was not given."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -147,7 +152,7 @@ def test_missing_keys_are_those_expected_and_not_given(implementation, device, b
     "provided ``state_dict``.",
     since="1.4",
 )
-@given(blueprint=blueprints(), more=stranger_names(), fill=fills())
+@for_any_module(blueprint=blueprints(), more=stranger_names(), fill=fills())
 def test_unexpected_keys_are_those_given_and_not_expected(implementation, device, blueprint, more, fill):
     """With strict=False, unexpected_keys of the result lists every given key that the module's state_dict() has not."""
     subject = implementation.build(blueprint, device)
@@ -162,7 +167,7 @@ def test_unexpected_keys_are_those_given_and_not_expected(implementation, device
     "``NamedTuple`` with ``missing_keys`` and ``unexpected_keys`` fields:",
     since="1.4",
 )
-@given(blueprint=blueprints(), strict=st.booleans())
+@for_any_module(blueprint=blueprints(), strict=st.booleans())
 def test_the_result_is_a_named_tuple_of_two_lists(implementation, device, blueprint, strict):
     """load_state_dict() returns a named tuple (missing_keys, unexpected_keys) of two lists, empty where all keys
     match."""
@@ -180,7 +185,7 @@ def test_the_result_is_a_named_tuple_of_two_lists(implementation, device, bluepr
     severity=RECOMMENDED,
     since="1.4",
 )
-@given(blueprint=blueprints(), more=stranger_names(min_size=0), fill=fills())
+@for_any_module(blueprint=blueprints(), more=stranger_names(min_size=0), fill=fills())
 def test_the_result_prints_that_all_keys_matched_where_they_do(implementation, device, blueprint, more, fill):
     """The result prints as "<All keys matched successfully>" exactly where no key is missing or unexpected."""
     subject = implementation.build(blueprint, device)
@@ -196,7 +201,7 @@ def test_the_result_prints_that_all_keys_matched_where_they_do(implementation, d
     "whether to strictly enforce that the keys in :attr:`state_dict` match the keys returned by this module's "
     ":meth:`~torch.nn.Module.state_dict` function. Default: ``True``",
 )
-@given(blueprint=blueprints(), parameter=parameters(), which=picks())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=picks())
 def test_without_strict_the_given_entries_are_loaded_and_the_rest_stays(
     implementation, device, blueprint, parameter, which
 ):
@@ -216,7 +221,7 @@ def test_without_strict_the_given_entries_are_loaded_and_the_rest_stays(
     "whether to strictly enforce that the keys in :attr:`state_dict` match the keys returned",
     needs="construction",
 )
-@given(blueprint=blueprints(), common=blueprints(), other=blueprints())
+@for_any_module(blueprint=blueprints(), common=blueprints(), other=blueprints())
 def test_two_different_trees_share_the_entries_of_equal_name(implementation, device, blueprint, common, other):
     """With strict=False, the state of a different tree changes exactly the entries of equal name; the keys that only
     one of the two has are reported as missing and unexpected."""
@@ -241,7 +246,7 @@ def _pair(common, **more):
     ":attr:`state_dict` is not the same object as the input :attr:`state_dict` to "
     ":meth:`~torch.nn.Module.load_state_dict`. So it can be modified.",
 )
-@given(blueprint=blueprints(), more=stranger_names(min_size=0), fill=fills())
+@for_any_module(blueprint=blueprints(), more=stranger_names(min_size=0), fill=fills())
 def test_the_given_mapping_keeps_its_entries(implementation, device, blueprint, more, fill):
     """Loading leaves the given mapping as it was: the same keys in the same order, the same objects, the same
     values."""
@@ -265,7 +270,7 @@ def test_the_given_mapping_keeps_its_entries(implementation, device, blueprint, 
     severity=OBSERVED,
     since="1.12",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_any_mapping_is_accepted(implementation, device, blueprint):
     """Any mapping loads like a dict, also one that cannot be written to."""
     subject = implementation.build(blueprint, device)
@@ -281,7 +286,7 @@ def test_any_mapping_is_accepted(implementation, device, blueprint):
     severity=OBSERVED,
     since="1.12",
 )
-@given(blueprint=blueprints(), strict=st.booleans(), wrong=st.sampled_from((None, [], (), "", 0, {1, 2})))
+@for_any_module(blueprint=blueprints(), strict=st.booleans(), wrong=st.sampled_from((None, [], (), "", 0, {1, 2})))
 def test_what_is_no_mapping_raises_type_error(implementation, device, blueprint, strict, wrong):
     """load_state_dict() raises TypeError for what is no mapping."""
     subject = implementation.build(blueprint, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled
 from conformance.model.state import loaded
@@ -63,7 +63,9 @@ def test_an_entry_of_shape_one_loads_into_a_scalar(implementation, device, buffe
     severity=OBSERVED,
     since="1.12",
 )
-@given(blueprint=blueprints(), parameter=parameters(), wrong=st.sampled_from((None, 0, 1.5, "text", [1.0, 2.0], ())))
+@for_any_module(
+    blueprint=blueprints(), parameter=parameters(), wrong=st.sampled_from((None, 0, 1.5, "text", [1.0, 2.0], ()))
+)
 def test_an_entry_that_is_no_tensor_raises(implementation, device, blueprint, parameter, wrong):
     """An entry that is no tensor raises RuntimeError, also with strict=False, and leaves the parameter as it was."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -105,7 +107,7 @@ def test_the_error_messages_of_all_modules_are_reported_together(implementation,
     ":meth:`load_state_dict` will raise a ``RuntimeError``.",
     needs=("tree.empty_parameter", "tree.empty_buffer"),
 )
-@given(blueprint=blueprints(), kind=st.sampled_from(("parameter", "buffer")), names=name_paths(), fill=fills())
+@for_any_module(blueprint=blueprints(), kind=st.sampled_from(("parameter", "buffer")), names=name_paths(), fill=fills())
 def test_a_key_for_a_parameter_or_buffer_that_is_none_raises(implementation, device, blueprint, kind, names, fill):
     """Strict loading of a key whose parameter or buffer is registered as None raises RuntimeError."""
     subject = implementation.build(extended(blueprint, own=bp.Empty(kind)), device)
@@ -113,6 +115,7 @@ def test_a_key_for_a_parameter_or_buffer_that_is_none_raises(implementation, dev
     entry = implementation.make(bp.Tensor((2,), fill=fill), device)
     with pytest.raises(RuntimeError):
         root.load_state_dict({**root.state_dict(), ".".join([*names, "own"]): entry})
+    root.load_state_dict(root.state_dict())
 
 
 @clause(
@@ -122,7 +125,7 @@ def test_a_key_for_a_parameter_or_buffer_that_is_none_raises(implementation, dev
     ":meth:`load_state_dict` will raise a ``RuntimeError``.",
     needs=("tree.empty_parameter", "tree.empty_buffer"),
 )
-@given(blueprint=blueprints(), kind=st.sampled_from(("parameter", "buffer")), names=name_paths(), fill=fills())
+@for_any_module(blueprint=blueprints(), kind=st.sampled_from(("parameter", "buffer")), names=name_paths(), fill=fills())
 def test_without_strict_too_a_key_for_what_is_none_raises(implementation, device, blueprint, kind, names, fill):
     """With strict=False too, a key whose parameter or buffer is registered as None raises RuntimeError."""
     subject = implementation.build(extended(blueprint, own=bp.Empty(kind)), device)
@@ -130,6 +133,7 @@ def test_without_strict_too_a_key_for_what_is_none_raises(implementation, device
     entry = implementation.make(bp.Tensor((2,), fill=fill), device)
     with pytest.raises(RuntimeError):
         root.load_state_dict({**root.state_dict(), ".".join([*names, "own"]): entry}, strict=False)
+    root.load_state_dict(root.state_dict(), strict=False)
 
 
 @clause("load_state_dict/parameter-of-any-name-round-trips", LOAD, EXACTLY)

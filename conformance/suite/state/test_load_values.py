@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from conformance.contract import RECOMMENDED, clause, given
+from conformance.contract import RECOMMENDED, clause, for_any_module
 from conformance.language import blueprint as bp
 from conformance.language.transform import FLOATING, extended, refilled
 from conformance.model import reading
@@ -17,7 +17,7 @@ COPY = "Copy parameters and buffers from :attr:`state_dict` into this module and
 
 
 @clause("load_state_dict/round-trip-restores-every-value", LOAD, COPY)
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_the_state_of_a_module_of_equal_structure_restores_every_value(implementation, device, blueprint):
     """Loading the state_dict of a module of equal structure gives every parameter and persistent buffer, at any depth,
     the values of its counterpart, and leaves non-persistent buffers as they were."""
@@ -33,7 +33,7 @@ def test_the_state_of_a_module_of_equal_structure_restores_every_value(implement
     LOAD,
     "state_dict (dict): a dict containing parameters and persistent buffers.",
 )
-@given(blueprint=blueprints(), turn=st.integers(0, 63))
+@for_any_module(blueprint=blueprints(), turn=st.integers(0, 63))
 def test_a_plain_dict_loads_whatever_the_order_of_its_entries(implementation, device, blueprint, turn):
     """A plain dict of the right keys loads like the state_dict it was made from, in whatever order its entries are."""
     subject = implementation.build(blueprint, device)
@@ -45,7 +45,7 @@ def test_a_plain_dict_loads_whatever_the_order_of_its_entries(implementation, de
 
 
 @clause("load_state_dict/copies-into-the-same-objects", LOAD, COPY)
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_parameters_and_buffers_stay_the_same_objects(implementation, device, blueprint):
     """Loading copies values into the module's own parameters and buffers, which stay the same objects, under the same
     names and tied as before."""
@@ -57,7 +57,7 @@ def test_parameters_and_buffers_stay_the_same_objects(implementation, device, bl
 
 
 @clause("load_state_dict/copies-into-the-same-memory", LOAD, COPY)
-@given(blueprint=blueprints(), parameter=parameters())
+@for_any_module(blueprint=blueprints(), parameter=parameters())
 def test_loaded_values_show_in_a_state_dict_taken_before(implementation, device, blueprint, parameter):
     """Loading writes into the memory that the module's tensors have: a state_dict taken before shows the loaded
     values."""
@@ -69,7 +69,7 @@ def test_loaded_values_show_in_a_state_dict_taken_before(implementation, device,
 
 
 @clause("load_state_dict/source-is-copied-not-shared", LOAD, COPY)
-@given(blueprint=blueprints(), parameter=parameters())
+@for_any_module(blueprint=blueprints(), parameter=parameters())
 def test_a_later_write_into_the_source_leaves_the_module_alone(implementation, device, blueprint, parameter):
     """After loading, a write into the tensors of the given state_dict does not reach the module."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -87,7 +87,7 @@ def test_a_later_write_into_the_source_leaves_the_module_alone(implementation, d
     "When set to ``False``, the properties of the tensors in the current module are preserved",
     since="2.1",
 )
-@given(blueprint=blueprints(), parameter=parameters(FLOATING), dtype=dtypes(FLOATING))
+@for_any_module(blueprint=blueprints(), parameter=parameters(FLOATING), dtype=dtypes(FLOATING))
 def test_the_properties_of_the_modules_tensors_are_preserved(implementation, device, blueprint, parameter, dtype):
     """Without assign, the module's tensors keep their dtype and requires_grad; values of another dtype are
     converted."""
@@ -100,7 +100,7 @@ def test_the_properties_of_the_modules_tensors_are_preserved(implementation, dev
 
 
 @clause("load_state_dict/mode-and-attributes-are-left", LOAD, COPY, severity=RECOMMENDED)
-@given(blueprint=blueprints(), tensor=tensors())
+@for_any_module(blueprint=blueprints(), tensor=tensors())
 def test_training_mode_and_plain_attributes_are_left(implementation, device, blueprint, tensor):
     """Loading leaves the training mode and the plain attributes of every module as they were: neither is part of a
     state_dict."""

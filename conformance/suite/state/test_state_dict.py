@@ -8,11 +8,12 @@ from collections import OrderedDict
 from hypothesis import strategies as st
 
 from conformance import model
-from conformance.contract import OBSERVED, RECOMMENDED, clause, given
+from conformance.contract import OBSERVED, RECOMMENDED, clause, for_any_module, given
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled
 from conformance.model.state import chosen, readings
 from conformance.suite.support.nesting import nest
+from conformance.suite.support.registering import register
 from strategies import blueprints, fills, parameters
 from strategies.state import name_paths, picks
 
@@ -26,7 +27,7 @@ NOTE = "https://docs.pytorch.org/docs/stable/notes/serialization.html"
     "Both parameters and persistent buffers (e.g. running averages) are included. Keys are corresponding parameter and "
     "buffer names.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_state_dict_has_a_key_for_every_name_of_a_parameter_or_persistent_buffer(implementation, device, blueprint):
     """The keys of state_dict() are exactly the dotted names of the parameters and persistent buffers of the tree; a
     shared one is there under every name."""
@@ -41,7 +42,7 @@ def test_state_dict_has_a_key_for_every_name_of_a_parameter_or_persistent_buffer
     "0.]))",
     severity=RECOMMENDED,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_keys_are_own_parameters_then_own_buffers_then_those_of_each_child(implementation, device, blueprint):
     """state_dict() lists a module's own parameters, then its own buffers, then the entries of each child, each in
     registration order."""
@@ -54,7 +55,7 @@ def test_keys_are_own_parameters_then_own_buffers_then_those_of_each_child(imple
     STATE_DICT,
     "Return a dictionary containing references to the whole state of the module.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, device, blueprint):
     """Every entry of state_dict() has the shape, dtype and values of the parameter or buffer of that name."""
     subject = implementation.build(blueprint, device)
@@ -70,7 +71,7 @@ def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, 
     since="1.6",
     needs="Module.register_buffer(persistent)",
 )
-@given(blueprint=blueprints(), fill=fills(), names=name_paths())
+@for_any_module(blueprint=blueprints(), fill=fills(), names=name_paths())
 def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device, blueprint, fill, names):
     """A buffer registered with persistent=False is an attribute and in buffers() as any other, but not part of the
     state_dict of its module, nor of any module above."""
@@ -89,7 +90,7 @@ def test_a_non_persistent_buffer_is_not_in_the_state_dict(implementation, device
     STATE_DICT,
     "Parameters and buffers set to ``None`` are not included.",
 )
-@given(blueprint=blueprints(), parameter=parameters(), fill=fills())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), fill=fills())
 def test_parameters_and_buffers_set_to_none_are_not_included(implementation, device, blueprint, parameter, fill):
     """A parameter or buffer that is registered as None, or set to None later, reads None and is in neither
     parameters() nor buffers() nor state_dict()."""
@@ -97,19 +98,18 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     tensors = {"own_parameter": parameter, "own_buffer": bp.Buffer((2,), fill=fill)}
     subject = implementation.build(extended(blueprint, **slots, **tensors), device)
     module, own = subject[subject.below], (subject.key("own_parameter"), subject.key("own_buffer"))
-    expected = [key for key, _ in subject.model.state_dict()]
-    assert list(subject.module.state_dict()) == expected
-    assert [module.no_parameter, module.no_buffer] == [None, None]
+    expected = {key for key, _ in subject.model.state_dict()}
+    assert set(subject.module.state_dict()) == expected
+    register(implementation, module, "parameter", "none_parameter", None)
+    register(implementation, module, "buffer", "none_buffer", None)
+    assert [module.none_parameter, module.none_buffer] == [None, None]
     module.own_parameter = None
     module.own_buffer = None
     assert [module.own_parameter, module.own_buffer] == [None, None]
-    assert list(subject.module.state_dict()) == [key for key in expected if key not in own]
-    assert subject.named(subject.module.named_parameters()) == [
-        (name, path) for name, path in subject.model.named_parameters() if name not in own
-    ]
-    assert subject.named(subject.module.named_buffers()) == [
-        (name, path) for name, path in subject.model.named_buffers() if name not in own
-    ]
+    assert set(subject.module.state_dict()) == expected - set(own)
+    listed = [name for name, _ in (*subject.module.named_parameters(), *subject.module.named_buffers())]
+    known = [name for name, _ in (*subject.model.named_parameters(), *subject.model.named_buffers())]
+    assert sorted(listed) == sorted(name for name in known if name not in own)
 
 
 @clause(
@@ -117,7 +117,7 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     STATE_DICT,
     "The returned object is a shallow copy. It contains references to the module's parameters and buffers.",
 )
-@given(blueprint=blueprints(), parameter=parameters())
+@for_any_module(blueprint=blueprints(), parameter=parameters())
 def test_a_write_into_the_module_shows_in_the_state_dict_and_back(implementation, device, blueprint, parameter):
     """The values of state_dict() share memory with the module's tensors: a write into one is seen in the other."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -139,7 +139,7 @@ def test_a_write_into_the_module_shows_in_the_state_dict_and_back(implementation
     STATE_DICT,
     "The returned object is a shallow copy.",
 )
-@given(blueprint=blueprints(), parameter=parameters(), which=picks(), fill=fills())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), which=picks(), fill=fills())
 def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, device, blueprint, parameter, which, fill):
     """Removing, replacing and adding entries of the returned dictionary changes nothing in the module."""
     subject = implementation.build(extended(blueprint, own=parameter), device)
@@ -157,7 +157,7 @@ def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, devic
     STATE_DICT,
     "by default the :class:`~torch.Tensor` s returned in the state dict are detached from autograd.",
 )
-@given(blueprint=blueprints(), fill=fills())
+@for_any_module(blueprint=blueprints(), fill=fills())
 def test_by_default_no_value_requires_gradients(implementation, device, blueprint, fill):
     """By default no value of state_dict() requires gradients, while the module's parameters still do."""
     subject = implementation.build(extended(blueprint, own=bp.Parameter((2,), fill=fill)), device)
@@ -172,7 +172,7 @@ def test_by_default_no_value_requires_gradients(implementation, device, blueprin
     "If it's set to ``True``, detaching will not be performed.",
     needs="Module.state_dict(keep_vars)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_keep_vars_gives_the_parameters_and_buffers_themselves(implementation, device, blueprint):
     """The values of state_dict(keep_vars=True) are the module's own parameters and buffers, the very objects."""
     subject = implementation.build(blueprint, device)
@@ -187,7 +187,9 @@ def test_keep_vars_gives_the_parameters_and_buffers_themselves(implementation, d
     "a prefix added to parameter and buffer names to compose the keys in state_dict.",
     needs="Module.state_dict(prefix)",
 )
-@given(blueprint=blueprints(), prefix=st.sampled_from(("", "a", "a.", "module.", "model.encoder.0.", "weight")))
+@for_any_module(
+    blueprint=blueprints(), prefix=st.sampled_from(("", "a", "a.", "module.", "model.encoder.0.", "weight"))
+)
 def test_prefix_is_put_literally_before_every_key(implementation, device, blueprint, prefix):
     """state_dict(prefix=p) puts p, as it stands, before every key; a dot after it must be part of it."""
     subject = implementation.build(blueprint, device)
@@ -202,7 +204,7 @@ def test_prefix_is_put_literally_before_every_key(implementation, device, bluepr
     since="1.12",
     needs="Module.state_dict(destination)",
 )
-@given(blueprint=blueprints(), parameter=parameters(), ordered=st.booleans())
+@for_any_module(blueprint=blueprints(), parameter=parameters(), ordered=st.booleans())
 def test_destination_is_updated_and_returned(implementation, device, blueprint, parameter, ordered):
     """state_dict(destination=d) writes the entries into d, over entries of equal key, keeps d's others, and returns
     d."""
@@ -219,7 +221,7 @@ def test_destination_is_updated_and_returned(implementation, device, blueprint, 
     STATE_DICT,
     "Otherwise, an ``OrderedDict`` will be created and returned.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_without_destination_each_call_returns_a_new_ordered_dict(implementation, device, blueprint):
     """Without destination, each call of state_dict() returns a new OrderedDict."""
     subject = implementation.build(blueprint, device)
@@ -235,7 +237,7 @@ def test_without_destination_each_call_returns_a_new_ordered_dict(implementation
     "in order.",
     needs=("Module.state_dict(destination)", "Module.state_dict(prefix)", "Module.state_dict(keep_vars)"),
 )
-@given(blueprint=blueprints(), keep_vars=st.booleans(), prefix=st.sampled_from(("", "a.")))
+@for_any_module(blueprint=blueprints(), keep_vars=st.booleans(), prefix=st.sampled_from(("", "a.")))
 def test_positional_arguments_are_destination_prefix_keep_vars(implementation, device, blueprint, keep_vars, prefix):
     """state_dict(d, p, k) does what state_dict(destination=d, prefix=p, keep_vars=k) does."""
     subject = implementation.build(blueprint, device)
@@ -282,7 +284,7 @@ def test_a_subclass_may_write_its_own_entries_into_the_state_dict(implementation
     severity=OBSERVED,
     needs="Module._version",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_the_metadata_of_a_state_dict_names_the_version_of_every_module(implementation, device, blueprint):
     """The attribute _metadata of a state_dict holds, under the dotted name of every module, its class's _version."""
     subject = implementation.build(blueprint, device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import OBSERVED, clause, given
+from conformance.contract import OBSERVED, clause, for_any_module, given
 from conformance.model.state import chosen, prefixes, readings
 from conformance.suite.support.nesting import nest
 from strategies import blueprints, fills
@@ -22,7 +22,7 @@ POST_HOOKS = "Module.register_state_dict_post_hook"
     since="2.0",
     needs=PRE_HOOKS,
 )
-@given(blueprint=blueprints(), prefix=st.sampled_from(("", "a.", "module.")), keep_vars=st.booleans())
+@for_any_module(blueprint=blueprints(), prefix=st.sampled_from(("", "a.", "module.")), keep_vars=st.booleans())
 def test_a_pre_hook_is_called_for_its_module_at_every_name(implementation, device, blueprint, prefix, keep_vars):
     """A state_dict pre-hook is called as hook(module, prefix, keep_vars), with the prefix of the keys of its module,
     also where its module lies below the one whose state_dict() is called, once for each of its names."""
@@ -42,7 +42,7 @@ def test_a_pre_hook_is_called_for_its_module_at_every_name(implementation, devic
     since="2.0",
     needs=PRE_HOOKS,
 )
-@given(blueprint=blueprints(), which=st.integers(0, 63), fill=fills())
+@for_any_module(blueprint=blueprints(), which=st.integers(0, 63), fill=fills())
 def test_what_a_pre_hook_registers_is_in_the_state_dict(implementation, device, blueprint, which, fill):
     """What a state_dict pre-hook registers on its module is already part of the state_dict being built."""
     subject = implementation.build(blueprint, device)
@@ -66,7 +66,7 @@ def test_what_a_pre_hook_registers_is_in_the_state_dict(implementation, device, 
     since="2.5",
     needs=POST_HOOKS,
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_a_post_hook_is_called_with_the_entries_of_its_module(implementation, device, blueprint):
     """A state_dict post-hook is called as hook(module, state_dict, prefix, local_metadata) when all entries of its
     module and of those below are in state_dict, once for each name of its module."""
@@ -91,7 +91,7 @@ def test_a_post_hook_is_called_with_the_entries_of_its_module(implementation, de
     since="2.5",
     needs=POST_HOOKS,
 )
-@given(blueprint=blueprints(shared=False), which=st.integers(0, 63))
+@for_any_module(blueprint=blueprints(shared=False), which=st.integers(0, 63))
 def test_what_a_post_hook_changes_in_place_is_in_the_result(implementation, device, blueprint, which):
     """Entries that a state_dict post-hook renames in place have their new key in the result, whether its module is the
     root or lies below it; all others are as they were."""

@@ -140,7 +140,7 @@ class Life:
 
     def fill(self, container: ModuleModel, name: str) -> None:
         """Put something new at the end of a list, or under that name into a dict unless the name is taken."""
-        if container.kind not in bp.INDEXED and not free(container, name):
+        if self.lacks(f"{container.kind}.append") if container.kind in bp.INDEXED else not free(container, name):
             return
         thing = self.make(bp.Parameter((2,)) if container.kind in PARAMETERS else bp.Identity())
         if container.kind in bp.INDEXED:
@@ -234,10 +234,10 @@ class Life:
         tensors, modes = self.root.tensors(), self.root.modes()
         modules = [(name, own, modes[own]) for name, own in self.root.named_modules()]
         assert [(name, self.path(module), module.training) for name, module in root.named_modules()] == modules
-        parameters = [(name, own, tensors[own].requires_grad) for name, own in self.root.named_parameters()]
+        parameters = [(name, own, True, tensors[own].requires_grad) for name, own in self.root.named_parameters()]
         assert [
-            (name, self.path(parameter), implementation.requires_grad(parameter))
-            for name, parameter in root.named_parameters()
+            (name, self.path(each), implementation.is_parameter(each), implementation.requires_grad(each))
+            for name, each in root.named_parameters()
         ] == parameters
         buffers = [(name, own, reading(tensors[own])) for name, own in self.root.named_buffers()]
         assert [

@@ -47,8 +47,10 @@ class Nearly(tuple):  # type: ignore[type-arg]
         )
 
 
-def differentiate(implementation: Implementation, output: Any) -> None:
-    """Run the backward pass from the first tensor of the output that has one."""
+def differentiate(implementation: Implementation, output: Any) -> bool:
+    """Run the backward pass from the first tensor of the output that has one; whether there is one."""
     for value in tensors(implementation, output):
         if implementation.requires_grad(value):
-            return implementation.backward(value)
+            implementation.backward(value)
+            return True
+    return False

@@ -304,7 +304,7 @@ def convert(life: Life, where: int, dtype: str) -> None:
     found = [module for module in with_tensors(life, FLOATING) if module not in complex_ones]
     if found and not life.lacks("Module.to", f"dtype.{dtype}"):
         module = found[where % len(found)]
-        life.real[module].to(life.implementation.tensor([0], dtype).dtype)
+        life.real[module].to(dtype=life.implementation.tensor([0], dtype).dtype)
         converted(life, module, dtype)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from conformance.contract import clause, given
+from conformance.contract import clause, for_any_module, given
 from conformance.language import blueprint as bp
 from strategies import blueprints, parameters, prefixes
 
@@ -16,7 +16,7 @@ from strategies import blueprints, parameters, prefixes
     "torch.nn.Module.named_children",
     "Return an iterator over immediate children modules, yielding both the name of the module as well as the module itself.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_named_children_yields_the_immediate_children_in_registration_order(implementation, device, blueprint):
     """named_children() and children() yield the immediate children of every module in registration order, None skipped and
     a child under two names once."""
@@ -32,7 +32,7 @@ def test_named_children_yields_the_immediate_children_in_registration_order(impl
     "torch.nn.Module.named_modules",
     "Return an iterator over all modules in the network, yielding both the name of the module as well as the module itself.",
 )
-@given(blueprint=blueprints(), prefix=prefixes())
+@for_any_module(blueprint=blueprints(), prefix=prefixes())
 def test_named_modules_yields_the_module_itself_first_then_depth_first(implementation, device, blueprint, prefix):
     """named_modules(prefix) yields the module itself under the prefix, then every descendant depth first, each once under
     its first name."""
@@ -66,7 +66,7 @@ def test_a_container_without_modules_is_visited_like_any_module(implementation, 
     since="1.9",
     needs="Module.named_modules(remove_duplicate)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_remove_duplicate_false_yields_every_path_of_every_module(implementation, device, blueprint):
     """named_modules(remove_duplicate=False) yields a shared module once per path, and its descendants with it."""
     subject = implementation.build(blueprint, device)
@@ -80,17 +80,18 @@ def test_remove_duplicate_false_yields_every_path_of_every_module(implementation
     "a memo to store the set of modules already added to the result",
     needs="Module.named_modules(memo)",
 )
-@given(blueprint=blueprints())
-def test_named_modules_skips_and_extends_memo(implementation, device, blueprint):
-    """named_modules(memo=seen) skips the modules already in the set, with all below them, and adds those it yields."""
+@for_any_module(blueprint=blueprints(), places=st.lists(st.integers(0, 23), min_size=1, max_size=3))
+def test_named_modules_skips_and_extends_memo(implementation, device, blueprint, places):
+    """named_modules(memo=seen) skips the modules already in the set, itself included, with all below them, and adds those
+    it yields."""
     subject = implementation.build(blueprint, device)
-    for name, known in subject.model.named_modules()[1:2]:
-        seen = {subject[known]}
-        observed = subject.named(subject.module.named_modules(memo=seen))
-        modules = {module.path: module for module in subject.model.modules()}
-        expected = [(name, module.path) for name, module in subject.model.visits(seen={modules[known]})]
-        assert observed == expected
-        assert set(subject.paths(seen)) == {known, *(path for _, path in expected)}
+    modules = subject.model.modules()
+    known = [modules[place % len(modules)] for place in places]
+    seen = {subject[module.path] for module in known}
+    observed = subject.named(subject.module.named_modules(memo=seen))
+    expected = [(name, module.path) for name, module in subject.model.visits(seen=set(known))]
+    assert observed == expected
+    assert set(subject.paths(seen)) == {module.path for module in known} | {path for _, path in expected}
 
 
 @clause(
@@ -98,7 +99,7 @@ def test_named_modules_skips_and_extends_memo(implementation, device, blueprint)
     "torch.nn.Module.modules",
     "Return an iterator over all modules in the network.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_modules_yields_every_module_once(implementation, device, blueprint):
     """modules() yields the modules of named_modules() without names: a shared module once."""
     subject = implementation.build(blueprint, device)
@@ -112,7 +113,7 @@ def test_modules_yields_every_module_once(implementation, device, blueprint):
     since="2.11",
     needs="Module.modules(remove_duplicate)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_modules_with_duplicates_yields_a_shared_module_once_per_path(implementation, device, blueprint):
     """modules(remove_duplicate=False) yields a shared module once per path."""
     subject = implementation.build(blueprint, device)
@@ -125,7 +126,7 @@ def test_modules_with_duplicates_yields_a_shared_module_once_per_path(implementa
     "torch.nn.Module.parameters",
     "Return an iterator over module parameters.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_every_collection_is_an_iterator_and_each_call_a_fresh_one(implementation, device, blueprint):
     """parameters(), buffers(), children(), modules() and their named_ forms return iterators, each call a fresh one."""
     subject = implementation.build(blueprint, device)
@@ -133,8 +134,9 @@ def test_every_collection_is_an_iterator_and_each_call_a_fresh_one(implementatio
         for method in (name, f"named_{name}"):
             first, second = getattr(subject.module, method)(), getattr(subject.module, method)()
             assert isinstance(first, Iterator), f"{method}() returned a {type(first).__name__}"
-            consumed = len(list(first))
-            assert len(list(second)) == consumed, f"{method}(): the second call continued the first"
+            look = subject.named if method.startswith("named_") else subject.paths
+            consumed = look(first)
+            assert look(second) == consumed, f"{method}(): the second call continued the first"
 
 
 @clause(
@@ -142,7 +144,7 @@ def test_every_collection_is_an_iterator_and_each_call_a_fresh_one(implementatio
     "torch.nn.Module.apply",
     "Apply ``fn`` recursively to every submodule (as returned by ``.children()``) as well as self.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_apply_visits_children_before_the_module_itself_and_returns_it(implementation, device, blueprint):
     """apply(fn) calls fn on every submodule as returned by children(), recursively, then on the module itself, which it
     returns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import strategies as st
 
-from conformance.contract import clause, given
+from conformance.contract import clause, for_any_module
 from conformance.language import blueprint as bp
 from conformance.language.transform import extended
 from strategies import blueprints
@@ -18,7 +18,7 @@ from strategies import blueprints
     since="1.9",
     needs="Module.get_submodule",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_get_submodule_finds_the_module_under_every_path(implementation, device, blueprint):
     """get_submodule(path) returns the module that named_modules(remove_duplicate=False) lists under that path."""
     subject = implementation.build(blueprint, device)
@@ -33,7 +33,7 @@ def test_get_submodule_finds_the_module_under_every_path(implementation, device,
     since="1.9",
     needs=("Module.get_parameter", "Module.get_buffer"),
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_get_parameter_and_get_buffer_find_what_is_registered_under_every_path(implementation, device, blueprint):
     """get_parameter(path) and get_buffer(path) return the parameter and the buffer of that name, also a second name."""
     subject = implementation.build(blueprint, device)
@@ -51,7 +51,7 @@ def test_get_parameter_and_get_buffer_find_what_is_registered_under_every_path(i
     since="1.9",
     needs=("Module.get_submodule", "Module.get_parameter", "Module.get_buffer"),
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_a_path_to_nothing_or_to_another_kind_raises_attribute_error(implementation, device, blueprint):
     """get_submodule, get_parameter and get_buffer raise AttributeError where the path leads nowhere or to an object of
     another kind."""
@@ -78,16 +78,21 @@ def test_a_path_to_nothing_or_to_another_kind_raises_attribute_error(implementat
     since="2.5",
     needs="Module.set_submodule",
 )
-@given(blueprint=blueprints(shared=False), place=st.integers(0, 15))
+@for_any_module(blueprint=blueprints(shared=False), place=st.integers(0, 15))
 def test_set_submodule_puts_a_module_in_the_place_of_the_one_under_a_path(implementation, device, blueprint, place):
-    """set_submodule(path, new) puts new in the place of the submodule under that path, and leaves the rest of the tree."""
+    """set_submodule(path, new) puts new in the place of the submodule under that path, and leaves the rest of the tree, in
+    its order."""
     subject = implementation.build(extended(blueprint, child=bp.Module({"inner": bp.Module()})), device)
-    names = [name for name, _ in subject.model.named_modules()]
-    target, new = names[1 + place % (len(names) - 1)], implementation.Module()
+    before = subject.model.named_modules()
+    target, new = before[1 + place % (len(before) - 1)][0], implementation.Module()
     subject.module.set_submodule(target, new)
-    found = dict(subject.module.named_modules())
-    assert found[target] is new
-    assert sorted(found) == sorted(name for name in names if not name.startswith(f"{target}."))
+    found = list(subject.module.named_modules())
+    assert dict(found)[target] is new
+    left = [(name, path) for name, path in before if not name.startswith(f"{target}.")]
+    assert [name for name, _ in found] == [name for name, _ in left]
+    assert subject.named((name, module) for name, module in found if name != target) == [
+        (name, path) for name, path in left if name != target
+    ]
 
 
 @clause(
@@ -97,7 +102,7 @@ def test_set_submodule_puts_a_module_in_the_place_of_the_one_under_a_path(implem
     since="2.7",
     needs="Module.set_submodule",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_set_submodule_refuses_no_target_and_a_parent_that_is_not_there(implementation, device, blueprint):
     """set_submodule raises ValueError for an empty target and AttributeError where the path leads through what is not
     there; it then changes nothing."""
@@ -117,7 +122,7 @@ def test_set_submodule_refuses_no_target_and_a_parent_that_is_not_there(implemen
     since="2.7",
     needs="Module.set_submodule(strict)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_set_submodule_adds_a_submodule_unless_it_is_strict(implementation, device, blueprint):
     """set_submodule(path, new, strict=True) raises AttributeError where there is no submodule yet, which without strict it
     adds."""

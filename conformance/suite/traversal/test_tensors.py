@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.contract import clause, given
+from conformance.contract import clause, for_any_module
 from strategies import blueprints, prefixes
 
 
@@ -13,8 +13,9 @@ from strategies import blueprints, prefixes
     "parameter names. recurse (bool): if True, then yields parameters of this module and all submodules. Otherwise, yields "
     "only parameters that are direct members of this module. remove_duplicate (bool, optional): whether to remove the "
     "duplicated parameters in the result. Defaults to True.",
+    about="drawn.empty",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_named_parameters_yields_own_parameters_then_those_of_each_child(implementation, device, blueprint):
     """named_parameters() yields every parameter of the tree once, under its first dotted name: a module's own in
     registration order, then those of each child in registration order, depth first."""
@@ -27,7 +28,7 @@ def test_named_parameters_yields_own_parameters_then_those_of_each_child(impleme
     "torch.nn.Module.parameters",
     "Return an iterator over module parameters.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_parameters_yields_the_same_objects_without_names(implementation, device, blueprint):
     """parameters() yields the parameters of named_parameters(), in the same order, without the names."""
     subject = implementation.build(blueprint, device)
@@ -39,7 +40,7 @@ def test_parameters_yields_the_same_objects_without_names(implementation, device
     "torch.nn.Module.named_parameters",
     "Otherwise, yields only parameters that are direct members of this module.",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_recurse_false_yields_only_the_direct_parameters_of_each_module(implementation, device, blueprint):
     """named_parameters(recurse=False) yields only the direct members of the module, at every node of the tree."""
     subject = implementation.build(blueprint, device)
@@ -53,7 +54,7 @@ def test_recurse_false_yields_only_the_direct_parameters_of_each_module(implemen
     "torch.nn.Module.named_parameters",
     "prefix to prepend to all parameter names",
 )
-@given(blueprint=blueprints(), prefix=prefixes())
+@for_any_module(blueprint=blueprints(), prefix=prefixes())
 def test_prefix_is_prepended_to_every_parameter_name(implementation, device, blueprint, prefix):
     """named_parameters(prefix) puts the prefix and a dot in front of every name."""
     subject = implementation.build(blueprint, device)
@@ -67,7 +68,7 @@ def test_prefix_is_prepended_to_every_parameter_name(implementation, device, blu
     since="2.0",
     needs="Module.named_parameters(remove_duplicate)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_remove_duplicate_false_yields_every_name_of_every_parameter(implementation, device, blueprint):
     """named_parameters(remove_duplicate=False) yields a shared parameter once per name."""
     subject = implementation.build(blueprint, device)
@@ -80,7 +81,7 @@ def test_remove_duplicate_false_yields_every_name_of_every_parameter(implementat
     "torch.nn.Module.named_buffers",
     "yielding both the name of the buffer as well as the buffer itself",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_named_buffers_yields_own_buffers_then_those_of_each_child(implementation, device, blueprint):
     """named_buffers() yields every buffer of the tree, persistent or not, in the order and under the names of a depth-first
     walk, each object once."""
@@ -94,7 +95,7 @@ def test_named_buffers_yields_own_buffers_then_those_of_each_child(implementatio
     "torch.nn.Module.named_buffers",
     "prefix to prepend to all buffer names",
 )
-@given(blueprint=blueprints(), prefix=prefixes())
+@for_any_module(blueprint=blueprints(), prefix=prefixes())
 def test_prefix_and_recurse_apply_to_buffers_as_to_parameters(implementation, device, blueprint, prefix):
     """named_buffers(prefix, recurse=False) yields the module's own buffers only, the prefix in front of each name."""
     subject = implementation.build(blueprint, device)
@@ -110,7 +111,7 @@ def test_prefix_and_recurse_apply_to_buffers_as_to_parameters(implementation, de
     since="2.0",
     needs="Module.named_buffers(remove_duplicate)",
 )
-@given(blueprint=blueprints())
+@for_any_module(blueprint=blueprints())
 def test_remove_duplicate_false_yields_every_name_of_every_buffer(implementation, device, blueprint):
     """named_buffers(remove_duplicate=False) yields a shared buffer once per name."""
     subject = implementation.build(blueprint, device)
