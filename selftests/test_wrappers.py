@@ -295,7 +295,9 @@ def test_accelerates_hooks_leave_names_values_and_results_as_they_are():
         key for key, _ in model.of(TREE).state_dict()
     ]
     records = conformance.check_implementation(dispatched, clauses=CLAUSES, profile="quick")
-    assert [record.outcome for record in records] == ["passed"] * len(CLAUSES)
+    departs = {"traversal/named_parameters-own-then-children"}  # where there are no elements
+    assert {record.clause for record in records if record.outcome == "deviation"} == departs
+    assert {record.outcome for record in records} == {"passed", "deviation"}
 
 
 def test_what_is_drawn_for_accelerate_has_elements():
@@ -307,9 +309,9 @@ def test_what_is_drawn_for_accelerate_has_elements():
 
 def test_without_its_entry_what_accelerate_does_to_tensors_without_elements_fails_one_clause():
     pytest.importorskip("accelerate")
-    one = "traversal/named_parameters-own-then-children"
-    other = "traversal/named_parameters-own-then-children"
-    records = conformance.check_implementation("accelerate", clauses=[one, other])
+    one = "traversal/named_parameters-own-then-children"  # which is about them
+    other = "state_dict/parameters-and-persistent-buffers"
+    records = conformance.check_implementation("accelerate", clauses=[one, other], deviations={})
     assert {record.clause: record.outcome for record in records} == {one: "failed", other: "passed"}
 
 
