@@ -1,3 +1,3 @@
 """The version of the suite: here, so that a floor that writes it down imports nothing above it."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -10,11 +10,12 @@ import sys
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conformance import model
 from conformance.adapter.source import to_source
 from conformance.language import blueprint as bp
-from conformance.language.text import VOCABULARY, parse
+from conformance.language.text import VOCABULARY, parse, parse_arguments
 from strategies import blueprints, callables
 
 TREE = bp.Module(
@@ -164,3 +165,87 @@ def test_public_functions_of_the_strategies_are_documented():
 
     for name in strategies.__all__:
         assert inspect.getdoc(getattr(strategies, name)), name
+
+
+# --- text that strangers wrote ------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "Parameter((1,), \"float32, device=__import__('os').system('touch pwned')\", held=(1.0,))",
+    "Parameter((1,), 'float8', held=(1.0,))",
+    "Parameter((1, -1))",
+    "Parameter((1000000, 1000000))",
+    "Parameter((True,))",
+    "Parameter([1])",
+    "Parameter((1.0,))",
+    "Parameter((), fill='x')",
+    "Parameter((), requires_grad='x')",
+    "Buffer((), persistent=None)",
+    "Tensor((), ['float32'])",
+    "Linear(1000000, 1000000)",
+    "Linear('a', 2)",
+    "Linear(2, 2, fill=1.5)",
+    "Module({1: Module()})",
+    "Module(training='yes')",
+    "Module(hooks=(1,))",
+    "Module(hooks=(Hook('__init__', 'a'),))",
+    "Module(hooks=(Hook('forward', 'a', adds='x'),))",
+    "Module({'a': Shared(3)})",
+    "Given({'a': Parameter(())})",
+    "Wrapper({'a': Module()})",
+    "__read_0",
+    "9" * 5000,
+    "-" * 100_000 + "1",
+    "(" * 100_000,
+    "[" * 300 + "]" * 300 + "x",
+    "'a' 'b" * 1000,
+    " " * 1_000_000,
+    "f'{1}'",
+    "(lambda: 1)()",
+    "[x for x in ()]",
+    "\0",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: text[:40])
+def test_what_nobody_draws_is_refused_in_a_sentence(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for read, wanted in ((parse, text), (parse_arguments, f"blueprint={text}"), (parse_arguments, text)):
+        with pytest.raises(bp.BlueprintError):
+            read(wanted)
+    assert list(tmp_path.iterdir()) == []
+
+
+PIECES = st.sampled_from(
+    [
+        *VOCABULARY,
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        "=",
+        ":",
+        "'",
+        '"',
+        "a",
+        "dtype",
+        "held",
+        "0",
+        "-1",
+        "1e400",
+        "None",
+        "\\",
+    ]
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(st.text(), st.binary().map(lambda b: b.decode("latin-1")), st.lists(PIECES).map("".join)))
+def test_any_text_is_read_or_refused_in_a_sentence(text):
+    for read in (parse, parse_arguments):
+        try:
+            read(text)
+        except bp.BlueprintError:
+            pass

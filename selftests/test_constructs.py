@@ -8,6 +8,7 @@ import io
 import sys
 import traceback
 import types
+from pathlib import Path
 
 import pytest
 
@@ -176,3 +177,12 @@ def test_what_the_property_raised_is_asked_again_where_nobody_says_it(fault):
     told = script.write(clause_of(function), subject, "cpu", given, error)
     assert not told.obstacle and told == script.write(clause_of(function), subject, "cpu", given)
     assert told == script.write(clause_of(function), subject, "cpu", given, ValueError("of something else"))
+
+
+def test_the_page_on_writing_properties_lists_what_is_tried_here():
+    page = (Path(__file__).parent.parent / "docs/writing-properties.md").read_text(encoding="utf-8")
+    text = page.partition("## ")[0]
+    listed = [line.removeprefix("- ") for line in text.splitlines() if line.startswith("- ")]
+    may = [each.__doc__ for name, each in constructs.EXAMPLES.items() if name not in constructs.REFUSED]
+    refused = [f"{constructs.EXAMPLES[name].__doc__}: {reason}" for name, reason in constructs.REFUSED.items()]
+    assert listed == may + refused

@@ -59,6 +59,18 @@ PROVED_BY_PYTORCH = {
     "functional_call/in-place-changes-reach-each-dictionary",
     "functional_call/names-of-a-shared-module-put-back",
     "functional_call/some-of-the-tied-names-given",
+    "lazy/buffers-are-copied",
+    "lazy/copies-keep-the-dtype",
+    "lazy/functional_call-leaves-it-usable",
+    "lazy/part-of-a-state-initialises-that-part",
+    "lazy/stays-lazy-on-another-device",
+    "lazy/uninitialised-state-in-a-file",
+    "parametrize/cached-values-of-a-copy-are-its-own",
+    "parametrize/frozen-parameter-stays-a-parameter",
+    "parametrize/refused-registration-keeps-the-value",
+    "parametrize/registration-on-a-copy",
+    "parametrize/removal-from-a-copy",
+    "parametrize/removal-keeps-persistence",
 }
 
 
@@ -96,8 +108,8 @@ def test_the_property_about_lazy_modules_passes_once_pytorch_is_mended(monkeypat
     assert check(clause, subject, settings=SETTINGS).outcome == "passed"
 
 
-@pytest.mark.parametrize("clause", [clause.id for clause in contract.checked() if clause.area == "functional_call"])
-def test_the_properties_about_functional_call_pass_once_pytorch_is_mended(clause, monkeypatch):
-    torch = pytest.importorskip("torch")
-    monkeypatch.setattr(torch.func, "functional_call", mended.functional_call)
+@pytest.mark.parametrize("clause", sorted(id for id in PROVED_BY_PYTORCH if id.partition("/")[0] in mended.MENDED))
+def test_what_pytorch_departs_from_passes_once_pytorch_is_mended(clause, monkeypatch):
+    pytest.importorskip("torch")
+    mended.MENDED[clause.partition("/")[0]](monkeypatch)
     assert check(contract.CLAUSES[clause], finding.find("torch"), settings=SETTINGS).outcome == "passed"

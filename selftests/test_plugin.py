@@ -167,7 +167,7 @@ BAD_INPUT = [
     (("--profile", "fast"), "reference", "unknown profile 'fast': give one of quick, default, ci, thorough"),
     (("--deviations", "absent.toml"), "reference", "deviation file absent.toml: No such file or directory"),
     (("--report", "absent/report.jsonl"), "reference", "absent does not exist"),
-    (("--report", "."), "reference", "--report=. is no file: name one to write"),
+    (("--report", "."), "reference", "--report=.: that is no file: name one to write"),
     (("--report=",), "reference", "--report= is no file: name one to write"),
     (("--deviations=",), "reference", "deviation file .: Is a directory"),
     (("--profile", "ci", "--hypothesis-seed", "7"), "reference", "--hypothesis-seed needs another profile"),

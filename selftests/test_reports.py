@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from conformance.report import LONGEST, OUTCOMES, Report, Run, reading, schema, 
 from conformance.report.badge import badge
 from conformance.report.comparing import KINDS, compare, escaped, markdown
 from conformance.report.reading import read
+from conformance.report.writing import NoFile, write_whole
 from selftests.reports import HEADER, hostile, make, reports, text, written
 
 GOOD = make({"a/one-two": "passed", "b/one-two": "failed", "b/two-three": "untested"})
@@ -322,3 +324,40 @@ def test_a_badge_of_a_part_of_the_suite_says_so_and_is_not_green():
 
 def test_a_hostile_report_is_read_as_it_stands():
     assert of_bytes(text(hostile()).encode()).records == hostile().records
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_written_whole_or_what_was_there_stays(tmp_path, monkeypatch):
+    file = tmp_path / "report.jsonl"
+    write_whole(file, "first\n")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert file.read_text() == "first\n" and file.stat().st_mode & 0o777 == 0o666 & ~mask
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk"):
+        patch.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(OSError("the disk is full")))
+        write_whole(file, "second\n")
+    assert file.read_text() == "first\n" and list(tmp_path.iterdir()) == [file]
+
+
+def test_nothing_is_written_through_a_link_or_over_what_is_no_file(tmp_path):
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    for path, sentence in [(link, "link"), (pipe, "no file"), (tmp_path, "no file"), (Path("/dev/null"), "no file")]:
+        with pytest.raises(NoFile, match=sentence):
+            write_whole(path, "x")
+    with pytest.raises(NoFile, match="does not exist"):
+        write_whole(tmp_path / "nowhere" / "file", "x")
+    assert target.read_text() == "precious" and link.is_symlink() and not Path("/dev/null").is_file()
+
+
+def test_two_that_write_one_file_do_not_mix(tmp_path):
+    file = tmp_path / "report.jsonl"
+    texts = [letter * 1_000_000 for letter in "abcd"]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda text: write_whole(file, text), texts * 5))
+    assert file.read_text() in texts and list(tmp_path.iterdir()) == [file]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 
+from conformance.explain.notes import note
 from conformance.explain.values import call, name
 
 #: How a comparison other than equality says what it expects.
@@ -25,7 +26,7 @@ def explicit(statement: ast.stmt, observed: str, expected: str) -> list[ast.stmt
     if isinstance(statement, ast.Assert):
         made = comparison(statement, observed, expected)
         for each in made:
-            each.chain = getattr(statement, "chain", ())
+            note(each).chain = note(statement).chain
         return made
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return [statement]
@@ -45,7 +46,7 @@ def explicit(statement: ast.stmt, observed: str, expected: str) -> list[ast.stmt
 
 def comparison(statement: ast.Assert, observed: str, expected: str) -> list[ast.stmt]:
     """``assert a == b`` as: observed = a, expected = b, print both, assert."""
-    raises = getattr(statement, "raises", None)
+    raises = note(statement).raises
     if raises is not None:
         variable, kind, match = raises
         said = f"print('observed:', repr({variable}) if {variable} else 'no exception')"
@@ -54,7 +55,7 @@ def comparison(statement: ast.Assert, observed: str, expected: str) -> list[ast.
     test = statement.test
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         left, right = test.left, test.comparators[0]
-        if getattr(statement, "swapped", False) and isinstance(test.ops[0], (ast.Eq, ast.Is)):
+        if note(statement).swapped and isinstance(test.ops[0], (ast.Eq, ast.Is)):
             left, right = right, left
         sides = [*given(observed, left), *given(expected, right)]
         words = WORDS.get(type(test.ops[0]))
@@ -95,10 +96,10 @@ def guarded(statement: ast.stmt, observed: str, expected: str) -> list[ast.stmt]
     test = getattr(statement, "test", None)
     caught = ast.parse(f'{observed} = f"{{type(error).__name__}}: {{error}}"').body
     handler = ast.ExceptHandler(name("Exception"), "error", caught)
-    known = getattr(statement, "known", False)  # else it may be the expected side that raises
+    known = note(statement).known  # else it may be the expected side that raises
     if known and isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.Eq, ast.Is)):
         left, right = test.left, test.comparators[0]
-        if getattr(statement, "swapped", False):
+        if note(statement).swapped:
             left, right = right, left
         body, wanted = given(observed, left), given(expected, right)
         end = [show("observed", name(observed)), show("expected", represented(expected))]

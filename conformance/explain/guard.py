@@ -74,7 +74,9 @@ def compared(function: Any, given: Mapping[str, Any]) -> tuple[str, str] | None:
 
 def plain(text: str) -> str:
     """What is shown of a side, without what differs from one run to the next and from a function to a script."""
-    return re.sub(r"0x[0-9a-f]+|\d{9,}|[\w.]+\.<locals>\.|approx(imately)?\W+|\s*±\s*[\d.e-]+|[()\[\],]", "", text)
+    text = re.sub(r"0x[0-9a-f]+|\d{9,}|[\w.]+\.(<locals>\.|(?=[A-Z]))|approx(imately)?\W+|\s*±\s*[\d.e-]+", "", text)
+    words = re.sub(r"[()\[\],{}]", " ", text).split()
+    return " ".join(sorted(words) if "{" in text else words)  # the order of a set says nothing
 
 
 def other_sides(function: Any, given: Mapping[str, Any], observed: str, expected: str) -> str:

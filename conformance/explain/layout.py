@@ -6,12 +6,14 @@ import ast
 import io
 import tokenize
 
+from conformance.explain.notes import note
+
 WIDTH = 100
 
 
 def text(heading: str, head: list[ast.stmt], body: list[ast.stmt], shown: list[ast.stmt]) -> str:
     """The whole script."""
-    imports = [each for each in head if isinstance(each, (ast.Import, ast.ImportFrom)) or hasattr(each, "first")]
+    imports = [each for each in head if isinstance(each, (ast.Import, ast.ImportFrom)) or note(each).first]
     definitions = [each for each in head if each not in imports]
     parts = [heading, "\n".join(map(unparse, imports))]
     parts += [unparse(each) for each in definitions]

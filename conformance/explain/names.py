@@ -22,6 +22,7 @@ from conformance.adapter.given import Given
 from conformance.adapter.lens import seen
 from conformance.adapter.port import Implementation
 from conformance.explain.literals import literal, standard, unwritable
+from conformance.explain.notes import note
 from conformance.explain.own import PACKAGES, Own, needs_us
 from conformance.explain.scope import Scope, source
 from conformance.explain.values import Adapter, Code, Method, Static, Unsupported, Value, expression, name
@@ -313,7 +314,7 @@ class Names(Own):
                         self.block([statement], scope)
             if any(vars(module) is globals_ for module in self.adapter_modules):
                 for statement in made:
-                    statement.lives = (globals_, key)
+                    note(statement).lives = (globals_, key)
             self.define_first(key, made)
         return Code(name(key), stable=True, something=True)
 

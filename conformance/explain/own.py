@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from conformance.explain.notes import note
 from conformance.explain.scope import assign, source, stored
 from conformance.explain.values import Unsupported, name
 
@@ -281,7 +282,7 @@ class Own:
 
     def keep(self, statement: ast.stmt) -> None:
         """Write a statement before the script's own, once."""
-        statement.gives = bound(statement)
+        note(statement).gives = bound(statement)
         self.own.setdefault(ast.unparse(ast.fix_missing_locations(statement)), statement)
 
     def own_head(self) -> list[ast.stmt]:
@@ -290,7 +291,7 @@ class Own:
         lines += ["import sys"] if self.folders else []
         first = ast.parse("\n".join([*lines, *(f"sys.path.insert(0, {each!r})" for each in self.folders)])).body
         for statement in first:
-            statement.first = True
+            note(statement).first = True
         return [*first, *self.own.values()]
 
     def check_own(self: Any, head: list[ast.stmt]) -> None:

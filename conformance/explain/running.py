@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.explain.guard import failing
+from conformance.explain.notes import note
 from conformance.explain.scope import Thrown
 
 
@@ -66,8 +67,8 @@ class Space:
     def define(self, statements: list[ast.stmt]) -> None:
         """Run a definition; what the adapter has done in this process already is not done again."""
         for statement in statements:
-            if hasattr(statement, "lives"):
-                globals_, key = statement.lives
+            if note(statement).lives:
+                globals_, key = note(statement).lives
                 self.names[key] = globals_[key]
             else:
                 self.run([statement])

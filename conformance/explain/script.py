@@ -19,6 +19,7 @@ from conformance.contract import Clause
 from conformance.contract import arguments as drawn_arguments
 from conformance.explain import guard, layout
 from conformance.explain.comparison import explicit, guarded
+from conformance.explain.notes import note
 from conformance.explain.running import Space
 from conformance.explain.scope import Thrown
 from conformance.explain.specialise import Specialiser
@@ -175,7 +176,7 @@ def translated(
         last = asserted[-1] if asserted else len(statements)
         shown = [one for each in statements[last : last + 1] for one in explicit(each, "observed", "expected")]
         return Translated(Script(text([*shown, *statements[last + 1 :]], statements[:last], False)[0]))
-    kind, chain = kind_of(thrown, specialiser.space.names), getattr(thrown.statement, "chain", ())
+    kind, chain = kind_of(thrown, specialiser.space.names), note(thrown.statement).chain
     asserts = isinstance(thrown.error, AssertionError) and isinstance(thrown.statement, ast.Assert)
     shown = (explicit if asserts else guarded)(statements[-1], "observed", "expected")
     # Perhaps what fails is the building of something that nothing uses: then with trees built whole.
@@ -189,9 +190,9 @@ def translated(
 
 def kind_of(thrown: Thrown, names: dict[str, Any]) -> str:
     """The name of the exception with which the property fails where the script does."""
-    if not hasattr(thrown.statement, "raises"):
+    if not note(thrown.statement).raises:
         return type(thrown.error).__name__
-    variable, kind, _ = thrown.statement.raises
+    variable, kind, _ = note(thrown.statement).raises
     seen = names[variable]
     if seen is None:
         return pytest.fail.Exception.__name__
@@ -223,11 +224,11 @@ def used(head: Statements, statements: Statements) -> Statements:
     kept: set[int] = set()
     while True:
         for i, statement in enumerate(head):
-            if hasattr(statement, "first"):
+            if note(statement).first:
                 kept.add(i)
                 continue
-            if hasattr(statement, "gives"):
-                names = statement.gives
+            if note(statement).gives is not None:
+                names = note(statement).gives
             elif isinstance(statement, (ast.Import, ast.ImportFrom)):
                 names = {(each.asname or each.name).partition(".")[0] for each in statement.names}
             else:

@@ -7,13 +7,6 @@ exceptions go where that run went, and the suite's helpers are written in place.
 framework's answers can stand in the script as it is, it does; function bodies, which the framework calls back when it
 likes, are quoted: their names are resolved, and nothing in them is run. What cannot be written down raises
 :class:`Unsupported`.
-
-Some statements carry a note for those who lay the script out, as an attribute of the syntax tree's node: ``owner``, the
-variable of the object that the statement builds; ``marks``, a place where a table or log may stand; ``lives``, what the
-adapter's file has done in this process already; ``swapped``, an assertion whose expected side stands first;
-``known``, one of which a side is known; ``raises``, one that asks for an exception; ``makes``, one that makes a module
-with somebody's own factory; ``gives``, the names that a statement from somebody's own file gives; ``first``, one that
-stands above all others; ``chain``, where the statement comes from.
 """
 
 from __future__ import annotations
@@ -29,6 +22,7 @@ from conformance.explain.calls import MUTABLE, Calls
 from conformance.explain.expressions import Expressions
 from conformance.explain.guard import Chain
 from conformance.explain.names import Names
+from conformance.explain.notes import note
 from conformance.explain.running import Space
 from conformance.explain.scope import (
     NOWHERE,
@@ -90,7 +84,7 @@ class Specialiser(Names, Trees, Expressions, Calls, Statements):
         except Return:
             pass
         except Thrown as thrown:
-            if hasattr(thrown.statement, "makes") or isinstance(thrown.error, KeyboardInterrupt):
+            if note(thrown.statement).makes or isinstance(thrown.error, KeyboardInterrupt):
                 raise thrown.error from None
             return thrown
         return None
@@ -117,8 +111,8 @@ class Specialiser(Names, Trees, Expressions, Calls, Statements):
 
     def emit(self, statement: ast.stmt, done: bool = False) -> None:
         """Write one statement, and run it, unless that is ``done`` or it is quoted."""
-        if not hasattr(statement, "chain"):
-            statement.chain = self.here
+        if not note(statement).chain:
+            note(statement).chain = self.here
         self.out.append(statement)
         if not self.quoting and not done:
             self.prepare()

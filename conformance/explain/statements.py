@@ -16,6 +16,7 @@ from conformance.explain.calls import MUTABLE
 from conformance.explain.expressions import UNROLLED
 from conformance.explain.literals import ATOMS, literal, unwritable
 from conformance.explain.names import ours
+from conformance.explain.notes import note
 from conformance.explain.scope import (
     NOWHERE,
     Break,
@@ -427,8 +428,8 @@ class Statements:
             left, right = self.value(test.left, scope), self.value(test.comparators[0], scope)
             made = Code(ast.Compare(self.lift(left), test.ops, [self.lift(right)]))
             statement = ast.Assert(made.node, None)
-            statement.swapped = isinstance(left, Static) and not isinstance(right, Static)
-            statement.known = isinstance(left, Static) or isinstance(right, Static)
+            note(statement).swapped = isinstance(left, Static) and not isinstance(right, Static)
+            note(statement).known = isinstance(left, Static) or isinstance(right, Static)
         else:
             value = self.value(test, scope)
             if isinstance(value, Static) and value.value:
@@ -642,7 +643,7 @@ class Statements:
         if self.quoting:
             return self.quoted_try(node, scope)
         made = ast.Try([], [], [], [])
-        made.chain = self.here
+        note(made).chain = self.here
         try:
             with self.inside(scope, made.body):
                 self.caught(node, made, scope)
@@ -764,7 +765,7 @@ class Statements:
     def entered(self, item: ast.withitem, variable: Any, scope: Scope, inside: Callable[[], None]) -> None:
         """``with`` a context manager of the framework's or of Python's, which is entered now and left after the block."""
         made = ast.With([item], [], lineno=0)
-        made.chain = self.here
+        note(made).chain = self.here
         self.prepare()
         self.out.append(made)
         try:
@@ -814,7 +815,7 @@ class Statements:
             written.body = written.body or [ast.Pass()]
             self.emit(written, done=True)
         statement = ast.Assert(call("isinstance", name(made), kind))
-        statement.raises = (made, kind, match)
+        note(statement).raises = (made, kind, match)
         if match is not None:
             self.imports["import re"] = None
             found = call("re.search", match, call("str", name(made)))

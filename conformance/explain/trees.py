@@ -14,6 +14,7 @@ from conformance.adapter.port import Implementation
 from conformance.build.execute import Subject
 from conformance.build.plan import At, Listed, Step, Titled, plan
 from conformance.build.show import Shown
+from conformance.explain.notes import note
 from conformance.explain.scope import Scope, assign
 from conformance.explain.values import Adapter, Code, Method, Pack, Static, Table, Tree, Unsupported, Value, call, name
 from conformance.language import blueprint as bp
@@ -43,7 +44,7 @@ class Written(Shown):
 
     def emit(self, statement: ast.stmt, step: Step) -> None:
         if step.call in ("new", "move"):
-            statement.makes = True
+            note(statement).makes = True
         with self.script._owned(self.variables[step.owner]):
             self.script.emit(statement)
         if step.call == "getattr" and step.makes:
@@ -127,8 +128,8 @@ class Trees:
         start = len(self.out)
         yield
         for statement in self.out[start:]:
-            if not hasattr(statement, "owner"):
-                statement.owner = variable
+            if not note(statement).owner:
+                note(statement).owner = variable
 
     def _known(self, variable: str) -> Code:
         return Code(name(variable), stable=True, something=True)
@@ -169,6 +170,8 @@ class Trees:
         if not all(isinstance(given[key], Static) for key in defaults):
             return None
         dtype, device, shape = (given[key].value for key in defaults)
+        if not str(dtype).isidentifier():  # an argument of a witness that a stranger wrote, and no dtype
+            raise Unsupported(f"{dtype!r} is no dtype")
         values = given["values"]
         text = self._numbers(values.value, shape, dtype) if isinstance(values, Static) and shape else None
         text = text or ast.unparse(self.lift(values))
@@ -252,7 +255,7 @@ class Trees:
 def marker(tree: Tree, kind: str) -> ast.stmt:
     """Where a statement stands once it is known whether the script needs it."""
     made = ast.Pass()
-    made.marks = (tree, kind)
+    note(made).marks = (tree, kind)
     return made
 
 
@@ -261,11 +264,11 @@ def pruned(statements: list[ast.stmt], shown: list[ast.stmt], whole: bool = Fals
     and logs that they do use. With ``whole``, every object stays."""
     owned: dict[str, list[ast.stmt]] = {}
     needed: set[str] = set()
-    reached = {tree.function: tree.reached for tree, _ in (each.marks for each in statements if hasattr(each, "marks"))}
+    reached = {tree.function: tree.reached for tree, _ in (note(each).marks for each in statements if note(each).marks)}
     for statement in statements:
-        if hasattr(statement, "owner") and not whole:
-            owned.setdefault(statement.owner, []).append(statement)
-        elif not hasattr(statement, "marks"):
+        if note(statement).owner and not whole:
+            owned.setdefault(note(statement).owner, []).append(statement)
+        elif not note(statement).marks:
             needed |= mentioned(statement)
     for statement in shown:
         needed |= mentioned(statement)
@@ -278,9 +281,9 @@ def pruned(statements: list[ast.stmt], shown: list[ast.stmt], whole: bool = Fals
         needed |= more
     made = []
     for statement in statements:
-        if hasattr(statement, "marks"):
+        if note(statement).marks:
             made += filled(statement, needed)
-        elif getattr(statement, "owner", None) not in owned:
+        elif note(statement).owner not in owned:
             made.append(statement)
     return made
 
@@ -299,7 +302,7 @@ def defined(node: ast.stmt) -> set[str]:
 
 def filled(statement: ast.stmt, needed: set[str]) -> list[ast.stmt]:
     """What the marker stands for, where these variables are needed."""
-    tree, kind = statement.marks
+    tree, kind = note(statement).marks
     if kind == "log":
         return [assign(tree.log, ast.List([], ast.Load()))] if tree.log in needed else []
     if tree.function not in needed:

@@ -34,6 +34,7 @@ from conformance.report.comparing import compare as compare_reports
 from conformance.report.page import page
 from conformance.report.reading import NoSharedDevice, ReportError, agree
 from conformance.report.reading import read as read_report
+from conformance.report.writing import write_whole
 from conformance.run.deviations import DEVICES, DeviationError
 from conformance.run.deviations import read as read_deviations
 
@@ -185,12 +186,10 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 def _write(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text)
     except OSError as error:
-        raise Unusable(f"{path} cannot be written: {error.strerror}") from None
+        raise Unusable(f"{path} cannot be written: {error.strerror or error}") from None
 
 
 # --- the contract -------------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import gc
 import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -22,6 +21,7 @@ from conformance.contract import Clause
 from conformance.explain import failure
 from conformance.front.settle import settle
 from conformance.report import Run, write
+from conformance.report.writing import NoFile, require_writable
 from conformance.run import deviations, profiles
 from conformance.run.judge import Case, NoAssertions, judge, require_assertions
 from conformance.run.limits import SECONDS
@@ -97,6 +97,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Collector(run), "conformance-collector")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Should this run die, no older report stands in its place."""
+    config = session.config
+    report = config.getoption("--report")
+    if report is not None and not hasattr(config, "workerinput") and not config.getoption("collectonly"):
+        Path(report).unlink(missing_ok=True)
+
+
 def _name(config: pytest.Config) -> str:
     """The implementation asked for, as it was asked for."""
     return config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
@@ -113,18 +121,12 @@ def _seed(config: pytest.Config) -> str:
 
 def _writable(report: str) -> None:
     """Refuse, before the run, a place where no report can be left after it."""
-    folder = Path(report).absolute().parent
-    if not report or Path(report).is_dir():
-        raise pytest.UsageError(f"--report={report} is no file: name one to write")
-    if not folder.is_dir():
-        raise pytest.UsageError(f"--report={report}: the folder {folder} does not exist")
+    if not report:
+        raise pytest.UsageError("--report= is no file: name one to write")
     try:
-        with tempfile.NamedTemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise pytest.UsageError(
-            f"--report={report}: no file can be written into that folder: {error.strerror}"
-        ) from None
+        require_writable(Path(report))
+    except NoFile as error:
+        raise pytest.UsageError(f"--report={report}: {error}") from None
 
 
 # --- what is asked ------------------------------------------------------------------------------------------------
@@ -275,7 +277,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         try:
             write(run, Path(report))
         except OSError as error:
-            print(f"\n--report={report} could not be written: {error.strerror}", file=sys.stderr)
+            print(f"\n--report={report} could not be written: {error.strerror or error}", file=sys.stderr)
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
     if run.records and not run.asked() and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED

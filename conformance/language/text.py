@@ -17,8 +17,11 @@ VOCABULARY: dict[str, Any] = {
     **{
         make.__name__: make for make in (bp.Tensor, bp.Parameter, bp.Buffer, bp.Empty, bp.Shared, bp.Attribute, bp.Hook)
     },
-    **{name: getattr(bp, name) for name in (*bp.CONTAINERS, *bp.LAYERS, *bp.FOREIGN)},
+    **{name: getattr(bp, name) for name in (*bp.CONTAINERS, *bp.LAYERS)},
 }
+
+#: The longest text, the most elements of a tensor, and the largest number, that anybody needs to show a departure.
+LONGEST, ELEMENTS, LARGEST = 200_000, 10_000, 2**63
 
 #: What matters to the reader: a string, of which the brackets do not count; a bracket, with the name before it.
 _PIECES = re.compile(
@@ -26,6 +29,8 @@ _PIECES = re.compile(
     re.DOTALL,
 )
 _CLOSES = {"(": ")", "[": "]", "{": "}"}
+#: The kinds of hooks.
+KINDS = ("forward_pre", "forward", "full_backward_pre", "full_backward")
 #: Stands for what has been read already.
 _READ = "__read_{}"
 
@@ -45,8 +50,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
     flat, known = _flattened(text)
     try:
         call = ast.parse(f"_({flat})", mode="eval").body
-    except SyntaxError as error:
-        raise bp.BlueprintError(f"not a list of keyword arguments: {error.msg}") from None
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+        raise bp.BlueprintError(f"not a list of keyword arguments: {getattr(error, 'msg', error)}") from None
     if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
         raise bp.BlueprintError("expected keyword arguments only, such as: blueprint=Module(), prefix='a'")
     return {str(keyword.arg): _value(ast.unparse(keyword.value), known) for keyword in call.keywords}
@@ -54,6 +59,8 @@ def parse_arguments(text: str) -> dict[str, Any]:
 
 def _flattened(text: str) -> tuple[str, dict[str, Any]]:
     """The text with a name in the place of each pair of brackets, and what stood there."""
+    if len(text) > LONGEST:
+        raise bp.BlueprintError(f"not a blueprint: longer than {LONGEST:,} characters")
     if "__read_" in text:
         raise bp.BlueprintError("not a blueprint: no name in it begins with __read_")
     known: dict[str, Any] = {}
@@ -86,8 +93,8 @@ def _value(text: str, known: dict[str, Any]) -> Any:
         return _evaluate(ast.parse(text.strip(), mode="eval").body, known)
     except bp.BlueprintError:
         raise
-    except (SyntaxError, TypeError, ValueError) as error:
-        raise bp.BlueprintError(f"not a blueprint: {error}") from None
+    except (SyntaxError, TypeError, ValueError, MemoryError, RecursionError) as error:
+        raise bp.BlueprintError(f"not a blueprint: {error or type(error).__name__}") from None
 
 
 def _evaluate(node: ast.AST, known: dict[str, Any]) -> Any:
@@ -100,9 +107,45 @@ def _evaluate(node: ast.AST, known: dict[str, Any]) -> Any:
         if not isinstance(node.func, ast.Name) or node.func.id not in VOCABULARY:
             raise bp.BlueprintError(f"not a blueprint: unknown name {ast.unparse(node.func)!r}")
         keywords = {str(k.arg): evaluate(k.value) for k in node.keywords}
-        return VOCABULARY[node.func.id](*map(evaluate, node.args), **keywords)
+        arguments = [evaluate(each) for each in node.args]
+        if node.func.id in bp.LAYERS:
+            _require(all(type(each) in (int, bool, float) and 0 <= each <= 1000 for each in arguments), node.func.id)
+        if "held" in keywords:
+            raise bp.BlueprintError("not a blueprint: what a tensor holds follows from its shape, dtype and fill")
+        return _checked(VOCABULARY[node.func.id](*arguments, **keywords))
     if isinstance(node, (ast.Tuple, ast.List)):
         return (tuple if isinstance(node, ast.Tuple) else list)(map(evaluate, node.elts))
     if isinstance(node, ast.Dict):
         return {evaluate(k): evaluate(v) for k, v in zip(node.keys, node.values) if k is not None}
     return ast.literal_eval(node)  # type: ignore[arg-type]
+
+
+def _checked(made: Any) -> Any:
+    """What was made, if it is what its class says: a stranger may have written the text, and scripts are written from it."""
+    kind = type(made).__name__
+    if isinstance(made, bp.Tensor):
+        extents = made.shape if isinstance(made.shape, tuple) else ("no tuple",)
+        _require(
+            len(extents) <= 8 and all(type(n) is int and 0 <= n <= ELEMENTS for n in extents), f"the shape of a {kind}"
+        )
+        _require(bp.size(extents) <= ELEMENTS, f"the size of a {kind}")
+        _require(type(made.dtype) is str and made.dtype in bp.DTYPES, f"the dtype of a {kind}")
+        _require(type(made.fill) is int and abs(made.fill) < LARGEST, f"the fill of a {kind}")
+        flags = getattr(made, "requires_grad", None), getattr(made, "persistent", True)
+        _require(flags[0] in (None, True, False) and type(flags[1]) is bool, f"a flag of a {kind}")
+    elif isinstance(made, bp.Shared):
+        _require(type(made.path) is str and type(made.persistent) is bool, "a Shared")
+    elif isinstance(made, bp.Hook):
+        flags = (made.prepend, made.with_kwargs, made.always_call)
+        _require(made.kind in KINDS and type(made.name) is str and all(type(each) is bool for each in flags), "a Hook")
+        _require(made.adds is None or type(made.adds) in (int, float), "a Hook")
+    elif isinstance(made, bp.Blueprint):
+        _require(type(made.training) is bool and all(type(hook) is bp.Hook for hook in made.hooks), f"a {kind}")
+        _require(all(type(name) is str for name, _ in made.members), f"the names in a {made.kind}")
+        _require(type(made.fill) is int and abs(made.fill) < LARGEST, f"the fill of a {made.kind}")
+    return made
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise bp.BlueprintError(f"not a blueprint: {what} is none that can be drawn")

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from conformance.report.writing import write_whole
 from conformance.run.record import Record
 from conformance.version import __version__
 
@@ -232,9 +233,7 @@ def _grouped(title: str, records: list[Record]) -> list[str]:
 def write(run: Run, path: Path) -> None:
     """Write the report whole or not at all."""
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in run.report().lines())
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, text)
 
 
 def schema() -> dict[str, Any]:

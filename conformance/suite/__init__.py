@@ -16,5 +16,7 @@ FAMILIES = (
     "files",
     "devices",
     "functional",
+    "parametrizations",
+    "lazy",
     "lives",
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 from conformance.contract import untested
 
 MODULE, UTILS = "torch.nn.Module", "torch.nn.utils"
-PARAMETRIZE = f"{UTILS}.parametrize"
-LAZY = "torch.nn.modules.lazy.LazyModuleMixin"
 
 for id, sentence, docs in (
     ("registration/non-leaf-parameter-is-refused",
@@ -30,14 +28,6 @@ for id, sentence, docs in (
      "torch.__future__.set_overwrite_module_params_on_conversion"),
     ("future/swap-keeps-identity", "With the swap flag conversions keep the identity of every parameter.",
      "torch.__future__.set_swap_module_params_on_conversion"),
-    ("lazy/parameters-appear-in-the-first-call", "A lazy module gets its parameters' shapes from its first input.", LAZY),
-    ("lazy/state-initialises", "An initialised state dict loads into an uninitialised lazy module.", LAZY),
-    ("lazy/copies-stay-lazy", "Lazy modules are copied and pickled before and after initialisation.", LAZY),
-    ("parametrize/register-and-remove", "A parametrized tensor is computed from its original, and can be put back.",
-     f"{PARAMETRIZE}.register_parametrization"),
-    ("parametrize/right-inverse", "Assigning to a parametrized tensor goes through the right inverses.",
-     f"{PARAMETRIZE}.register_parametrization"),
-    ("parametrize/cached-once", "Inside cached() a parametrized tensor is computed once.", f"{PARAMETRIZE}.cached"),
     ("normalization/weight_norm-keeps-the-weight", "weight_norm splits a weight into magnitude and direction.",
      f"{UTILS}.parametrizations.weight_norm"),
     ("normalization/spectral_norm-bounds-the-weight", "spectral_norm divides a weight by its largest singular value.",

@@ -13,6 +13,7 @@ from conformance.language import blueprint as bp
 from conformance.language.transform import extended, refilled
 from conformance.model.state import chosen, readings
 from conformance.suite.support.nesting import nest
+from conformance.suite.support.registering import register
 from strategies import blueprints, fills, parameters
 from strategies.state import name_paths, picks
 
@@ -99,14 +100,17 @@ def test_parameters_and_buffers_set_to_none_are_not_included(implementation, dev
     module, own = subject[subject.below], (subject.key("own_parameter"), subject.key("own_buffer"))
     expected = {key for key, _ in subject.model.state_dict()}
     assert set(subject.module.state_dict()) == expected
-    assert [module.no_parameter, module.no_buffer] == [None, None]
+    register(implementation, module, "parameter", "none_parameter", None)
+    register(implementation, module, "buffer", "none_buffer", None)
+    assert [module.none_parameter, module.none_buffer] == [None, None]
     module.own_parameter = None
     module.own_buffer = None
     assert [module.own_parameter, module.own_buffer] == [None, None]
     assert set(subject.module.state_dict()) == expected - set(own)
-    listed = [name for name, _ in (*subject.module.named_parameters(), *subject.module.named_buffers())]
-    known = [name for name, _ in (*subject.model.named_parameters(), *subject.model.named_buffers())]
-    assert sorted(listed) == sorted(name for name in known if name not in own)
+    for kind in ("parameters", "buffers"):
+        listed = [name for name, _ in getattr(subject.module, f"named_{kind}")()]
+        known = [name for name, _ in getattr(subject.model, f"named_{kind}")()]
+        assert sorted(listed) == sorted(name for name in known if name not in own)
 
 
 @clause(

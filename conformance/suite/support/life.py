@@ -234,10 +234,10 @@ class Life:
         tensors, modes = self.root.tensors(), self.root.modes()
         modules = [(name, own, modes[own]) for name, own in self.root.named_modules()]
         assert [(name, self.path(module), module.training) for name, module in root.named_modules()] == modules
-        parameters = [(name, own, tensors[own].requires_grad) for name, own in self.root.named_parameters()]
+        parameters = [(name, own, True, tensors[own].requires_grad) for name, own in self.root.named_parameters()]
         assert [
-            (name, self.path(parameter), implementation.requires_grad(parameter))
-            for name, parameter in root.named_parameters()
+            (name, self.path(each), implementation.is_parameter(each), implementation.requires_grad(each))
+            for name, each in root.named_parameters()
         ] == parameters
         buffers = [(name, own, reading(tensors[own])) for name, own in self.root.named_buffers()]
         assert [
