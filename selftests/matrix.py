@@ -380,9 +380,11 @@ def main(arguments: list[str] | None = None) -> None:
         here = [
             (fault.name, todo[fault.name]) for fault in faults.FAULTS if fault.target == target and fault.name in todo
         ]
+        if not here or time.monotonic() - started > given.seconds:
+            continue
         wanted = {id for _, ids in here for id in ids}
         chosen = [clause for clause in contract.checked() if clause.id in wanted]
-        _cases[target] = prepared(finding.find(target), chosen, examples) if here else []
+        _cases[target] = prepared(finding.find(target), chosen, examples)
         print(f"{target}: {len(here)} faults, {len(wanted)} clauses; {time.monotonic() - started:.0f} s", flush=True)
         with get_context("fork").Pool(given.jobs, maxtasksperchild=1) as pool:
             while here and time.monotonic() - started < given.seconds:
