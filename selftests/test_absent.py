@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
-from conformance import contract
+from conformance import contract, reference
+from conformance.adapter.lens import seen
 from conformance.adapter.port import Implementation
+from conformance.contract.promised import PROMISED
 from conformance.front.calls import check
 from conformance.implementations.reference import Reference
 from conformance.language import blueprint as bp
@@ -121,3 +125,28 @@ def test_who_claims_a_version_of_the_contract_is_held_to_its_names():
     with pytest.raises(AttributeError) as caught:
         bare.Module().named_parameters()
     assert Claiming().absent(caught.value) is None
+
+
+def test_the_table_of_what_is_promised_is_that_of_the_reference():
+    operators = ("__init__", "__setitem__", "__delitem__", "__getitem__", "__add__", "__iadd__", "__or__", "__ior__")
+    for kind, methods in PROMISED.items():
+        base = object if kind in ("Module", "Tensor") else reference.Module
+        found = {}
+        for name in dir(getattr(reference, kind)):
+            method = getattr(getattr(reference, kind), name)
+            own = method is not getattr(base, name, None) and (name in operators or not name.startswith("_"))
+            if own and not (name == "__init__" and base is object):
+                signature = inspect.signature(method).parameters if callable(method) else ()
+                found[name] = " ".join(each for each in signature if each != "self")
+        assert methods == found, kind
+
+
+def test_an_argument_of_a_constructor_is_promised_too():
+    class Values(reference.Module):
+        def __init__(self, parameters=None):
+            super().__init__()
+
+    other = seen(type("Other", (Reference,), {"name": "other", "ParameterDict": Values})())
+    with pytest.raises(TypeError) as caught:
+        other.ParameterDict(values=None)
+    assert other.absent(caught.value).capability == "ParameterDict.__init__(values)"

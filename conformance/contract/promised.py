@@ -55,6 +55,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "zero_grad": "set_to_none",
     },
     "Sequential": {
+        "__init__": "args",
         "__add__": "other",
         "__delitem__": "index",
         "__getitem__": "index",
@@ -67,6 +68,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "pop": "key",
     },
     "ModuleList": {
+        "__init__": "modules",
         "__add__": "other",
         "__delitem__": "index",
         "__getitem__": "index",
@@ -78,6 +80,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "pop": "key",
     },
     "ModuleDict": {
+        "__init__": "modules",
         "__delitem__": "key",
         "__getitem__": "key",
         "__setitem__": "key module",
@@ -89,6 +92,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "values": "",
     },
     "ParameterList": {
+        "__init__": "parameters",
         "__add__": "values",
         "__delitem__": "index",
         "__getitem__": "index",
@@ -108,6 +112,7 @@ PROMISED: dict[str, dict[str, str]] = {
         "sort": "key reverse",
     },
     "ParameterDict": {
+        "__init__": "values",
         "__delitem__": "key",
         "__getitem__": "key",
         "__ior__": "other",
