@@ -22,6 +22,7 @@ from conformance.adapter.port import Implementation
 from conformance.contract import Clause, Severity
 from conformance.language.blueprint import NameTaken
 from conformance.run import process
+from conformance.run.case import Case
 from conformance.run.deviations import KILLS, MENDED, Deviation
 from conformance.run.likeness import likeness
 from conformance.run.limits import SECONDS, Interrupts, OutOfTime, limited
@@ -29,15 +30,6 @@ from conformance.run.reason import reason
 from conformance.run.record import DEVIATION, DIFFERS, FAILED, NOT_RUN, PASSED, SKIPPED, Outcome, Record
 
 UNDOCUMENTED = "undocumented, observed in PyTorch only: no other implementation is held to it"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A clause asked of an implementation on a device."""
-
-    clause: Clause
-    implementation: Implementation
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)

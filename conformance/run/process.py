@@ -6,13 +6,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from conformance.adapter.finding import address
 from conformance.contract import arguments as text
-
-if TYPE_CHECKING:
-    from conformance.run.judge import Case
+from conformance.run.case import Case
 
 
 def calling(case: Case, arguments: Mapping[str, Any]) -> list[str]:
