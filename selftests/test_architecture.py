@@ -46,12 +46,6 @@ BESIDE = {
 }
 OF_EVERYONE = ("version",)
 
-#: Imports that break the rule today and that the rebuilding of build/ and explain/ is about to remove. The list may
-#: only shrink: an entry that no longer occurs fails.
-ABOUT_TO_GO = {
-    "conformance.front.cli -> conformance": "the version is said by conformance.version",
-}
-
 #: Where a module is found by its name, which no graph of imports sees: of the blueprint, for a method that has moved up.
 BY_NAME = {
     "conformance.adapter.finding",
@@ -157,17 +151,11 @@ def test_every_module_belongs_to_a_floor():
 
 
 def test_no_import_points_upward():
-    assert upward(FOUND) - set(ABOUT_TO_GO) == set()
-
-
-def test_what_is_about_to_go_is_still_there():
-    assert set(ABOUT_TO_GO) - upward(FOUND) == set(), "take these entries out of the list"
+    assert upward(FOUND) == set()
 
 
 def test_no_two_modules_import_each_other():
-    about_to_go = {tuple(entry.split(" -> ")) for entry in ABOUT_TO_GO}
-    left = {one: {other for other in others if (one, other) not in about_to_go} for one, others in FOUND.items()}
-    assert circles(left) == []
+    assert circles(FOUND) == []
 
 
 def test_only_the_finders_import_by_name():

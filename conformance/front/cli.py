@@ -23,7 +23,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from conformance import __version__, contract
+from conformance import contract
 from conformance.contract import Clause, ContractError, Severity
 from conformance.front import recording
 from conformance.front.entry import names_the_suite
@@ -37,6 +37,7 @@ from conformance.report.reading import read as read_report
 from conformance.report.writing import write_whole
 from conformance.run.deviations import DEVICES, DeviationError
 from conformance.run.deviations import read as read_deviations
+from conformance.version import __version__
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
