@@ -71,8 +71,7 @@ def effects():
 
 
 def test_each_step_that_is_drawn_can_be_taken_and_has_a_fault():
-    own = {name for name, each in vars(steps).items() if getattr(each, "__module__", "") == steps.__name__}
-    assert set(STEPS) <= own
+    assert set(STEPS) == set(steps.__all__)
     assert set(wrong_lives.BY_STEP) == set(STEPS)
     assert set(wrong_lives.BY_STEP.values()) <= {fault.name for fault in faults.FAULTS}
 
