@@ -168,6 +168,17 @@ def test_a_witness_that_shows_nothing_any_more_fails_unless_it_is_anothers():
     assert outcome(asked, SETTINGS, [elsewhere]) == (PASSED, "")
 
 
+def test_what_a_witness_shows_stays_shown_where_the_rest_cannot_be_asked():
+    def partly(implementation, device, number):
+        if number:
+            raise Absent("a.capability", "there is none")
+        raise AssertionError("zero")
+
+    asked = case(partly, number=st.just(5))
+    assert outcome(asked, SETTINGS) == (SKIPPED, "capability a.capability: there is none")
+    assert outcome(asked, SETTINGS, [known({"number": 0})]) == (DEVIATION, "It is known.")
+
+
 def test_a_witness_on_which_the_reference_fails_too_shows_nothing():
     other = type("Other", (Reference,), {"name": "other"})()
     failed, reason = outcome(case(departs, other, number=st.just(5)), SETTINGS, [known({"number": 0})])

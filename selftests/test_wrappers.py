@@ -57,6 +57,11 @@ def test_what_is_wrapped_is_below_the_declared_name_with_its_values_and_modes(na
     assert subject["body"].training and not subject[child].training
 
 
+def test_the_address_of_a_wrapper_finds_it_and_not_what_it_wraps():
+    names = [name for name, target in finding.OURS.items() if ".torch_wrappers:" in target]
+    assert names and [finding.address(finding.find(name)) for name in names] == names
+
+
 @pytest.mark.parametrize("name", ["compiled_in_place", "graph_module", "fully_shard"])
 def test_what_is_changed_in_place_keeps_its_names_values_and_modes(name):
     wrapper = finding.find(name)

@@ -94,8 +94,8 @@ def address(implementation: Lens | Implementation) -> str:
     """What ``find`` finds the adapter by."""
     lens = seen(implementation)
     module = lens.home
-    known = (lens, lens.adapter)
-    attribute = next((key for key, value in vars(module).items() if any(value is each for each in known)), "")
+    known = (lens, lens.adapter)  # the lens first: beside a wrapper's may stand what it wraps
+    attribute = next((key for each in known for key, value in vars(module).items() if value is each), "")
     attribute = attribute or "implementation"
     full = f"{module.__name__}:{attribute}"
     return next((short for short, target in OURS.items() if target == full), full)

@@ -106,7 +106,7 @@ def of(implementation: Implementation, clauses: Mapping[str, Clause]) -> dict[st
     for id, inherited in (read(path, clauses) if path else {}).items():
         # Its range is one of the base's versions: settled here, since what builds on it counts its own.
         held = [replace(e, inherited=True, versions=SpecifierSet()) for e in inherited if e.covers(base.version)]
-        entries.setdefault(id, held)
+        entries.setdefault(id, []).extend(held)  # an entry excuses what its witness shows, not what the base's shows
     return entries
 
 

@@ -61,7 +61,7 @@ def found(before, after, paths):
     DOCS,
     "Performs a functional call on the module by replacing the module parameters and buffers with the provided ones.",
     since="2.0",
-    needs=NEEDS,
+    needs=(*NEEDS, "Linear"),
 )
 @given(blueprint=callables(), rows=rows(), some=picks(min_size=0))
 def test_functional_call_computes_with_the_given_tensors(implementation, device, blueprint, rows, some):
