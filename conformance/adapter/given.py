@@ -127,6 +127,8 @@ class Given(Lens):
     def denies(self, capability: str) -> str | None:
         if capability in ("construction", "computation"):
             return f"{self.name} is one module: what it computes and how it is made is its own"
+        if capability in ("portrait.attributes", "portrait.tensors"):
+            return f"{self.name} comes with attributes and tensors as its author likes"
         if capability == "Module.__repr__":
             return f"{self.name} prints as its author likes"
         if capability == "example" and self.call_with is None:

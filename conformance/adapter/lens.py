@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from types import ModuleType
 from typing import Any
@@ -113,6 +113,8 @@ class Lens:
 
     def _introspected(self, capability: str) -> str | None:
         area, _, rest = capability.partition(".")
+        if capability == "registries":
+            return self._unread()
         if capability in DECLARED:
             return None
         if reason := undeclared(capability):
@@ -139,6 +141,13 @@ class Lens:
             self.tensor([1], dtype)
         except Exception as error:
             return f"{self.name} {self.version} has no dtype {dtype} ({type(error).__name__})"
+        return None
+
+    def _unread(self) -> str | None:
+        try:
+            self.registered(self.Module())
+        except Exception as error:
+            return f"{self.name} {self.version} keeps what a module registers elsewhere ({type(error).__name__})"
         return None
 
     def absent(self, error: AttributeError | TypeError) -> Absent | None:
@@ -252,14 +261,17 @@ class Lens:
         """What the repr of that module must be, under the framework's own names of classes."""
         return model.representation(module, self.class_names, self.extra_repr)
 
-    def registered(self, module: Any) -> Iterator[tuple[str, str, Any]]:
+    @cached_property
+    def usual_attributes(self) -> tuple[str, ...]:
+        """The names of the public attributes that every module has."""
+        return tuple(name for name in vars(self.Module()) if not name.startswith("_"))
+
+    def registered(self, module: Any) -> list[tuple[str, str, Any]]:
         """(name, kind, object) of what is registered on this very module, read from where the framework keeps it and not
         through the methods that are checked: parameters, then buffers, then modules, each in order. The kind is
         "parameter", "buffer", "transient" for a buffer that is not persistent, or "module"."""
         held = vars(module)
-        for name, thing in held["_parameters"].items():
-            yield name, "parameter", thing
-        for name, thing in held["_buffers"].items():
-            yield name, "transient" if name in held.get("_non_persistent_buffers_set", ()) else "buffer", thing
-        for name, thing in held["_modules"].items():
-            yield name, "module", thing
+        transient = held.get("_non_persistent_buffers_set", ())
+        found = [(name, "parameter", thing) for name, thing in held["_parameters"].items()]
+        found += [(name, "transient" if name in transient else "buffer", b) for name, b in held["_buffers"].items()]
+        return found + [(name, "module", thing) for name, thing in held["_modules"].items()]

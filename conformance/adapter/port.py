@@ -81,6 +81,11 @@ class Implementation(Former):
         """Whether autograd follows this tensor."""
         return bool(tensor.requires_grad)
 
+    def unusual(self, tensor: Any) -> dict[str, Any]:
+        """What is unusual of a tensor, each under a word for it, as plain data: a gradient, that it is no leaf, strides,
+        hooks, attributes. Nothing of a tensor that was just made."""
+        return {}
+
     def place(self, module: Any, name: str, value: Any, kind: str) -> None:
         """Give a module of a drawn tree something under a name: an "attribute", a plain value that must not be registered,
         be it a tensor; a "member", a parameter or buffer in the place of a layer's own; a "buffer", or a "transient" one,

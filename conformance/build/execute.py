@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from conformance import model
+from conformance.build import portrait
 from conformance.build.plan import IMPLEMENTATION, OBJECT, PYTHON, At, Listed, Step, Titled, plan
 from conformance.contract.capabilities import Absent
 from conformance.language import blueprint as bp
 from conformance.language.transform import held_paths
 from conformance.model import Reading, reading
+from conformance.model import portrait as predicted
 
 if TYPE_CHECKING:
     from conformance.adapter.lens import Lens
@@ -102,6 +104,18 @@ class Subject:
     def expected_readings(self) -> dict[str, Reading]:
         """What they hold by the blueprint."""
         return {path: reading(tensor) for path, tensor in self.model.tensors().items()}
+
+    def portrait(self) -> predicted.Portrait:
+        """All that can be seen of the tree now; the values alone where the implementation's registries cannot be read."""
+        if self.implementation.lacks("registries") is not None:
+            return {path: {"holds": held} for path, held in self.readings().items()}
+        return portrait.portrait_of(self.implementation, self.module, self.path, **portrait.scope(self))
+
+    def expected_portrait(self) -> predicted.Portrait:
+        """What can be seen of it by the blueprint."""
+        if self.implementation.lacks("registries") is not None:
+            return {path: {"holds": held} for path, held in self.expected_readings().items()}
+        return predicted.of(self.model, portrait.left_out(self.implementation))
 
     # --- construction ---------------------------------------------------------------------------------------------
 

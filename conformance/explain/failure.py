@@ -14,7 +14,7 @@ from conformance.explain.script import Script, call, write
 from conformance.run.deviations import KILLS
 from conformance.run.judge import Case, Verdict
 from conformance.run.limits import OutOfTime, limited
-from conformance.run.reason import reason
+from conformance.run.reason import differing, reason
 from conformance.run.record import DEVIATION, DIFFERS, FAILED, Record
 
 #: Two sides that fit into one line each stand one above the other; longer ones are compared part by part.
@@ -81,7 +81,9 @@ def explain(clause: Clause, record: Record, again: str = "") -> str:
 
 
 def beside(observed: str, expected: str) -> str:
-    """What was observed above what was expected; marked where they differ, if they are long."""
+    """What was observed above what was expected: of two dicts, the entries that differ; marked where they
+    differ, if they are long."""
+    observed, expected = differing(observed, expected)
     if max(map(len, (observed, expected))) <= WIDTH and "\n" not in observed + expected:
         place = next((i for i, (one, other) in enumerate(zip(observed, expected)) if one != other), None)
         mark = [] if place is None or place < 8 else [" " * (len("observed: ") + place) + "^ from here"]

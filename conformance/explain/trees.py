@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance import model
 from conformance.adapter.port import Implementation
+from conformance.build import portrait
 from conformance.build.execute import Subject
 from conformance.build.plan import At, Listed, Step, Titled, plan
 from conformance.build.show import Shown
@@ -107,7 +108,9 @@ class Trees:
         """The statements that build the tree, as its plan says; which variable holds what."""
         if not isinstance(blueprint, Static) or not isinstance(device, Static):
             raise Unsupported("only the script knows what to build")
-        subject = types.SimpleNamespace(blueprint=blueprint.value, device=device.value)
+        subject = types.SimpleNamespace(
+            implementation=self.implementation, blueprint=blueprint.value, device=device.value
+        )
         subject.blueprint = self.implementation.presented(self.implementation.restrict(blueprint.value))
         subject.below = Subject.below.fget(subject)
         subject.model = model.of(subject.blueprint)
@@ -241,6 +244,14 @@ class Trees:
         if key == "readings":
             read = {path: [self._known(tree.variables[path])] for path in tree.subject.model.tensors()}
             return Table({path: self.adapter_call("read", thing, {}, scope) for path, thing in read.items()})
+        if key == "expected_portrait" and self.implementation.lacks("registries") is None:
+            return Static(Subject.expected_portrait(tree.subject))
+        if key == "portrait" and self.implementation.lacks("registries") is None:
+            tree.reached = list(dict.fromkeys(tree.variables.values()))
+            fixed = {key: Static(each) for key, each in portrait.scope(tree.subject).items()}
+            path_of = Code(name(self.name_of(tree)), stable=True)
+            made = self.define(portrait.portrait_of, {"implementation": Adapter(), "path_of": path_of, **fixed})
+            return Code(call(made, self.lift(self._known(tree.variables[""]))))
         return self.helper(getattr(Subject, key), [tree, *arguments], {}, scope)
 
     def name_of(self: Any, tree: Tree) -> str:

@@ -18,7 +18,8 @@ class Dispatched(Wrapper):
     version = importlib.metadata.version("accelerate")
     child = None
     lacking = {
-        "drawn.empty": "dispatch_model puts one tensor without elements in the place of all, where one of them has two names"
+        "portrait.attributes": "a hook has its place among the attributes of each module, and so has the forward that it wraps",
+        "drawn.empty": "dispatch_model puts one tensor without elements in the place of all, where one of them has two names",
     }
 
     def wrap(self, module: Any) -> Any:

@@ -61,6 +61,16 @@ class Reference(Implementation):
         with reference.no_grad():
             tensor.copy_(reference.Tensor(values, tensor.dtype).reshape(tensor.shape))
 
+    def unusual(self, tensor: reference.Tensor) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if not tensor.is_leaf:
+            found["leaf"] = False
+        if tensor.grad is not None:
+            found["gradient"] = self.read(tensor.grad)
+        if attributes := vars(tensor).keys() - {"_is_param"}:
+            found["attributes"] = sorted(attributes)
+        return found
+
     def unavailable(self, device: str) -> str | None:
         if device == "cuda" and not self.accelerator:
             return (

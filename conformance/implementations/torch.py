@@ -77,6 +77,21 @@ class Torch(Implementation):
         with torch.no_grad():
             tensor.copy_(torch.tensor(values, dtype=tensor.dtype).reshape(tensor.shape))
 
+    def unusual(self, tensor: torch.Tensor) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if not tensor.is_leaf:
+            found["leaf"] = False
+        elif tensor.grad is not None:
+            found["gradient"] = self.read(tensor.grad)
+        if not tensor.is_contiguous():
+            found["strides"] = tensor.stride()
+        if tensor._backward_hooks:
+            found["hooks"] = len(tensor._backward_hooks)
+        # nn.Parameter marks tensors of other classes.
+        if attributes := vars(tensor).keys() - {"_is_param"}:
+            found["attributes"] = sorted(attributes)
+        return found
+
     def unavailable(self, device: str) -> str | None:
         if device == "cuda" and not torch.cuda.is_available():
             return "torch.cuda.is_available() is False on this machine"

@@ -99,6 +99,7 @@ class GraphModule(TorchWrapper):
 
     name = "graph_module"
     child = None
+    lacking = {"portrait.attributes": "a GraphModule has attributes of its own, such as meta and shape_env"}
     changed_class = "GraphModule"
 
     def adapted(self, blueprint: bp.Blueprint) -> bp.Blueprint:

@@ -6,6 +6,7 @@ import ast
 import linecache
 import types
 from functools import cache
+from typing import Any
 
 #: The longest line.
 LONGEST = 200
@@ -15,7 +16,8 @@ def reason(error: BaseException) -> str:
     """Both sides of the comparison that did not hold, as they were in that run; else what was raised."""
     found = sides(error)
     if found is not None:
-        return f"observed {_short(found[0])}, expected {_short(found[1])}"
+        one, other = differing(*found)
+        return f"observed {_short(one)}, expected {_short(other)}"
     asserted = _asserted(error)
     text = _text(error) if asserted is None else f"assert {ast.unparse(asserted.test)}"
     return f"{type(error).__name__}: {_short(text)}"
@@ -35,6 +37,41 @@ def sides(error: BaseException) -> tuple[str, str] | None:
     except Exception:  # what was asked cannot be asked again: the assertion itself must do
         return None
     return (one, other) if one != other else None
+
+
+def differing(observed: str, expected: str) -> tuple[str, str]:
+    """Two sides without the entries that both have, where both are dicts as Python shows them; inside dicts in them too.
+    Else, and where only the order differs, the sides as they are."""
+    if not (observed.startswith("{") and expected.startswith("{")):
+        return observed, expected
+    try:
+        one, other = (ast.parse(text, mode="eval").body for text in (observed, expected))
+        found = _apart(one, other)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return observed, expected
+    return (observed, expected) if found is None else (ast.unparse(found[0]), ast.unparse(found[1]))
+
+
+def _apart(one: ast.expr, other: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """The entries that differ; None where these are no two dicts, or have the same ones."""
+    if not (isinstance(one, ast.Dict) and isinstance(other, ast.Dict)) or None in (*one.keys, *other.keys):
+        return None
+    held = [{ast.dump(key): (key, value) for key, value in zip(each.keys, each.values) if key} for each in (one, other)]
+    first: list[Any] = []
+    second: list[Any] = []
+    for known in dict.fromkeys([*held[0], *held[1]]):
+        pairs = [each.get(known) for each in held]
+        if pairs[0] and pairs[1]:
+            if ast.dump(pairs[0][1]) == ast.dump(pairs[1][1]):
+                continue
+            values = _apart(pairs[0][1], pairs[1][1]) or (pairs[0][1], pairs[1][1])
+            pairs = [(pairs[0][0], values[0]), (pairs[1][0], values[1])]
+        first += [pairs[0]] if pairs[0] else []
+        second += [pairs[1]] if pairs[1] else []
+    if not first and not second:
+        return None
+    made = [ast.Dict([key for key, _ in pairs], [value for _, value in pairs]) for pairs in (first, second)]
+    return made[0], made[1]
 
 
 def _innermost(error: BaseException) -> types.TracebackType | None:

@@ -187,6 +187,7 @@ def test_a_deep_copy_has_the_names_values_and_flags_of_the_module(implementation
     """copy.deepcopy(module) has the same parameters and buffers in the same order: names, values, requires_grad."""
     subject = implementation.build(blueprint, device)
     check_content(implementation, copy.deepcopy(subject.module), subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/deepcopy-keeps-modes-and-attributes", **DEEPCOPY)
@@ -196,6 +197,7 @@ def test_a_deep_copy_keeps_classes_modes_and_plain_attributes(implementation, de
     the attributes are copied."""
     subject = implementation.build(blueprint, device)
     check_modes_and_attributes(implementation, copy.deepcopy(subject.module), subject, subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/deepcopy-keeps-persistence", **DEEPCOPY)
@@ -208,6 +210,7 @@ def test_the_state_dict_of_a_deep_copy_has_the_same_keys(implementation, device,
     state = copy.deepcopy(subject.module).state_dict()
     assert list(state) == [key for key, _ in subject.model.state_dict()]
     assert {key: implementation.read(value) for key, value in state.items()} == state_readings(subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/deepcopy-keeps-ties", since="2.0", needs=EVERY_NAME, **DEEPCOPY_ONCE)
@@ -217,6 +220,7 @@ def test_tied_members_stay_tied_in_a_deep_copy(implementation, device, blueprint
     copy.deepcopy(module)."""
     subject = implementation.build(tied(blueprint, parameter, buffer), device)
     check_ties(copy.deepcopy(subject.module), subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/deepcopy-shares-nothing", **DEEPCOPY)
@@ -237,7 +241,7 @@ def test_a_deep_copy_shares_no_object_and_no_storage_with_the_module(
     for (_, path), tensor in zip(other.model.named_buffers(), clone.buffers(), strict=True):
         implementation.write(tensor, other.model.tensors()[path].values())
     check_content(implementation, clone, other.model)
-    check_content(implementation, subject.module, subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -316,6 +320,7 @@ def test_an_unpickled_module_has_the_names_values_and_flags_it_had(implementatio
     requires_grad."""
     subject = implementation.build(blueprint, device)
     check_content(implementation, pickled(subject.module), subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/pickle-keeps-modes-and-attributes", needs="pickle.module", **PICKLE)
@@ -324,6 +329,7 @@ def test_an_unpickled_module_keeps_classes_modes_and_plain_attributes(implementa
     """A module that went through pickle keeps the class, the training flag and the plain attributes of every node."""
     subject = implementation.build(blueprint, device)
     check_modes_and_attributes(implementation, pickled(subject.module), subject, subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/pickle-keeps-persistence", needs="pickle.module", **PICKLE)
@@ -336,6 +342,7 @@ def test_the_state_dict_of_an_unpickled_module_has_the_same_keys(implementation,
     state = pickled(subject.module).state_dict()
     assert list(state) == [key for key, _ in subject.model.state_dict()]
     assert {key: implementation.read(value) for key, value in state.items()} == state_readings(subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("copying/pickle-keeps-ties", since="2.0", needs=("pickle.module", *EVERY_NAME), **PICKLE)
@@ -344,6 +351,7 @@ def test_tied_members_stay_tied_through_pickle(implementation, device, blueprint
     """Parameters, buffers and modules under several names are one object under the same names after pickle."""
     subject = implementation.build(tied(blueprint, parameter, buffer), device)
     check_ties(pickled(subject.module), subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(

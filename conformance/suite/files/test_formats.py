@@ -34,6 +34,7 @@ def test_entries_that_share_storage_share_it_after_loading(implementation, devic
     subject = implementation.build(extended(blueprint, one=parameter, other=bp.Shared("one")), device)
     state = loaded(implementation.load, saved(implementation.save, subject.module.state_dict()))
     check_ties(implementation, state, subject.model)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 def check_ties(implementation, state, model):
@@ -79,6 +80,7 @@ def test_a_saved_file_is_an_intact_zip_archive(implementation, device, blueprint
     content = saved(implementation.save, subject.module.state_dict())
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.testzip() is None
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -99,6 +101,7 @@ def test_the_archive_has_one_record_for_each_storage(implementation, device, blu
     assert {"data.pkl", "version"} <= set(names)
     records = [name for name in names if name.startswith("data/")]
     assert len(records) == len({path for _, path in subject.model.state_dict()})
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(

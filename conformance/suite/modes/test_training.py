@@ -129,6 +129,7 @@ def test_train_refuses_a_mode_that_is_no_bool(implementation, device, blueprint,
     with pytest.raises(ValueError):
         subject.module.train(mode)
     assert modes(subject) == subject.model.modes()
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(

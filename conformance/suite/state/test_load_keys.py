@@ -33,6 +33,7 @@ def test_by_default_a_missing_key_raises(implementation, device, blueprint, para
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
     subject.module.load_state_dict(subject.module.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("load_state_dict/strict-refuses-unexpected-keys", LOAD, EXACTLY)
@@ -47,6 +48,7 @@ def test_by_default_an_unexpected_key_raises(implementation, device, blueprint, 
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
     subject.module.load_state_dict(subject.module.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("load_state_dict/strict-refuses-keys-below-a-parameter", LOAD, EXACTLY)
@@ -60,6 +62,7 @@ def test_a_key_that_extends_the_name_of_a_parameter_raises(implementation, devic
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
     subject.module.load_state_dict(subject.module.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("load_state_dict/strict-refuses-keys-below-a-none-child", LOAD, EXACTLY)
@@ -72,6 +75,7 @@ def test_a_key_below_a_child_that_is_none_raises(implementation, device, bluepri
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
     subject.module.load_state_dict(subject.module.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("load_state_dict/strict-refuses-the-name-of-a-child", LOAD, EXACTLY)
@@ -85,6 +89,7 @@ def test_a_key_that_is_the_name_of_a_module_raises(implementation, device, bluep
     with pytest.raises(RuntimeError):
         subject.module.load_state_dict(state)
     subject.module.load_state_dict(subject.module.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(

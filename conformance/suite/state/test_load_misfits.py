@@ -37,7 +37,7 @@ def test_an_entry_of_another_shape_raises_strict_or_not(implementation, device, 
     entry = implementation.make(bp.Tensor(shapes[1], fill=fill + 1), device)
     with pytest.raises(RuntimeError):
         nest(implementation.Module, names, subject.module).load_state_dict({".".join([*names, "own"]): entry}, strict)
-    assert subject.readings() == subject.expected_readings()
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -72,7 +72,7 @@ def test_an_entry_that_is_no_tensor_raises(implementation, device, blueprint, pa
     for strict in (True, False):
         with pytest.raises(RuntimeError):
             subject.module.load_state_dict({**subject.module.state_dict(), "own": wrong}, strict=strict)
-    assert subject.readings() == subject.expected_readings()
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -116,6 +116,7 @@ def test_a_key_for_a_parameter_or_buffer_that_is_none_raises(implementation, dev
     with pytest.raises(RuntimeError):
         root.load_state_dict({**root.state_dict(), ".".join([*names, "own"]): entry})
     root.load_state_dict(root.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -134,6 +135,7 @@ def test_without_strict_too_a_key_for_what_is_none_raises(implementation, device
     with pytest.raises(RuntimeError):
         root.load_state_dict({**root.state_dict(), ".".join([*names, "own"]): entry}, strict=False)
     root.load_state_dict(root.state_dict(), strict=False)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause("load_state_dict/parameter-of-any-name-round-trips", LOAD, EXACTLY)

@@ -33,6 +33,7 @@ def test_state_dict_has_a_key_for_every_name_of_a_parameter_or_persistent_buffer
     shared one is there under every name."""
     subject = implementation.build(blueprint, device)
     assert sorted(subject.module.state_dict()) == sorted(key for key, _ in subject.model.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -48,6 +49,7 @@ def test_keys_are_own_parameters_then_own_buffers_then_those_of_each_child(imple
     registration order."""
     subject = implementation.build(blueprint, device)
     assert list(subject.module.state_dict()) == [key for key, _ in subject.model.state_dict()]
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -61,6 +63,7 @@ def test_every_entry_holds_shape_dtype_and_values_of_its_tensor(implementation, 
     subject = implementation.build(blueprint, device)
     observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
     assert observed == readings(subject.model.state())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -151,6 +154,7 @@ def test_editing_the_dictionary_leaves_the_module_as_it_is(implementation, devic
     assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
     observed = {key: implementation.read(value) for key, value in subject.module.state_dict().items()}
     assert observed == readings(subject.model.state())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -165,6 +169,7 @@ def test_by_default_no_value_requires_gradients(implementation, device, blueprin
     state = subject.module.state_dict()
     assert [key for key, value in state.items() if implementation.requires_grad(value)] == []
     assert implementation.requires_grad(subject["own"])
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -180,6 +185,7 @@ def test_keep_vars_gives_the_parameters_and_buffers_themselves(implementation, d
     assert sorted(subject.named(subject.module.state_dict(keep_vars=True).items())) == sorted(
         subject.model.state_dict()
     )
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -196,6 +202,7 @@ def test_prefix_is_put_literally_before_every_key(implementation, device, bluepr
     subject = implementation.build(blueprint, device)
     observed = subject.module.state_dict(prefix=prefix)
     assert sorted(observed) == sorted(prefix + key for key, _ in subject.model.state_dict())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -215,6 +222,7 @@ def test_destination_is_updated_and_returned(implementation, device, blueprint, 
     assert subject.module.state_dict(destination=destination) is destination
     assert destination.pop("absent") == "kept"
     assert {key: implementation.read(value) for key, value in destination.items()} == readings(subject.model.state())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -229,6 +237,7 @@ def test_without_destination_each_call_returns_a_new_ordered_dict(implementation
     first, second = subject.module.state_dict(), subject.module.state_dict()
     assert isinstance(first, OrderedDict)
     assert first is not second and list(first) == list(second)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -250,6 +259,7 @@ def test_positional_arguments_are_destination_prefix_keep_vars(implementation, d
     followed = {key for key, value in destination.items() if implementation.requires_grad(value)}
     expected = {prefix + key for key, tensor in subject.model.state().items() if tensor.requires_grad}
     assert followed == (expected if keep_vars else set())
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -292,3 +302,4 @@ def test_the_metadata_of_a_state_dict_names_the_version_of_every_module(implemen
     metadata = getattr(subject.module.state_dict(), "_metadata", {})
     expected = {name: subject[module.path]._version for name, module in subject.model.walk()}
     assert {name: entry["version"] for name, entry in metadata.items()} == expected
+    assert subject.portrait() == subject.expected_portrait()

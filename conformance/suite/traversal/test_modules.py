@@ -25,6 +25,7 @@ def test_named_children_yields_the_immediate_children_in_registration_order(impl
         here = subject[module.path]
         assert subject.named(here.named_children()) == module.named_children()
         assert subject.paths(here.children()) == [path for _, path in module.named_children()]
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -38,6 +39,7 @@ def test_named_modules_yields_the_module_itself_first_then_depth_first(implement
     its first name."""
     subject = implementation.build(blueprint, device)
     assert subject.named(subject.module.named_modules(prefix=prefix)) == subject.model.named_modules(prefix)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -72,6 +74,7 @@ def test_remove_duplicate_false_yields_every_path_of_every_module(implementation
     subject = implementation.build(blueprint, device)
     observed = subject.named(subject.module.named_modules(remove_duplicate=False))
     assert observed == subject.model.named_modules(remove_duplicate=False)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -92,6 +95,7 @@ def test_named_modules_skips_and_extends_memo(implementation, device, blueprint,
     expected = [(name, module.path) for name, module in subject.model.visits(seen=set(known))]
     assert observed == expected
     assert set(subject.paths(seen)) == {module.path for module in known} | {path for _, path in expected}
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -104,6 +108,7 @@ def test_modules_yields_every_module_once(implementation, device, blueprint):
     """modules() yields the modules of named_modules() without names: a shared module once."""
     subject = implementation.build(blueprint, device)
     assert subject.paths(subject.module.modules()) == [path for _, path in subject.model.named_modules()]
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -119,6 +124,7 @@ def test_modules_with_duplicates_yields_a_shared_module_once_per_path(implementa
     subject = implementation.build(blueprint, device)
     observed = subject.paths(subject.module.modules(remove_duplicate=False))
     assert observed == [path for _, path in subject.model.named_modules(remove_duplicate=False)]
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -137,6 +143,7 @@ def test_every_collection_is_an_iterator_and_each_call_a_fresh_one(implementatio
             look = subject.named if method.startswith("named_") else subject.paths
             consumed = look(first)
             assert look(second) == consumed, f"{method}(): the second call continued the first"
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -153,3 +160,4 @@ def test_apply_visits_children_before_the_module_itself_and_returns_it(implement
     result = subject.module.apply(lambda module: visited.append(subject.path(module)))
     assert visited == subject.model.apply_order()
     assert result is subject.module
+    assert subject.portrait() == subject.expected_portrait()

@@ -24,6 +24,7 @@ def test_get_submodule_finds_the_module_under_every_path(implementation, device,
     subject = implementation.build(blueprint, device)
     for name, path in subject.model.named_modules(remove_duplicate=False):
         assert subject.path(subject.module.get_submodule(name)) == path
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -41,6 +42,7 @@ def test_get_parameter_and_get_buffer_find_what_is_registered_under_every_path(i
         assert subject.path(subject.module.get_parameter(name)) == path
     for name, path in subject.model.named_buffers(remove_duplicate=False):
         assert subject.path(subject.module.get_buffer(name)) == path
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -69,6 +71,7 @@ def test_a_path_to_nothing_or_to_another_kind_raises_attribute_error(implementat
             except AttributeError:
                 continue
             raise AssertionError(f"{method}({path!r}) returned a {type(found).__name__}, expected AttributeError")
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -112,7 +115,7 @@ def test_set_submodule_refuses_no_target_and_a_parent_that_is_not_there(implemen
         subject.module.set_submodule("", new)
     with pytest.raises(AttributeError):
         subject.module.set_submodule("absent.deeper", new)
-    assert subject.named(subject.module.named_modules()) == subject.model.named_modules()
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(

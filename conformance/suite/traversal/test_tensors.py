@@ -21,6 +21,7 @@ def test_named_parameters_yields_own_parameters_then_those_of_each_child(impleme
     registration order, then those of each child in registration order, depth first."""
     subject = implementation.build(blueprint, device)
     assert subject.named(subject.module.named_parameters()) == subject.model.named_parameters()
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -33,6 +34,7 @@ def test_parameters_yields_the_same_objects_without_names(implementation, device
     """parameters() yields the parameters of named_parameters(), in the same order, without the names."""
     subject = implementation.build(blueprint, device)
     assert subject.paths(subject.module.parameters()) == [path for _, path in subject.model.named_parameters()]
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -47,6 +49,7 @@ def test_recurse_false_yields_only_the_direct_parameters_of_each_module(implemen
     for module in subject.model.modules():
         observed = subject.named(subject[module.path].named_parameters(recurse=False))
         assert observed == module.named_parameters(recurse=False)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -59,6 +62,7 @@ def test_prefix_is_prepended_to_every_parameter_name(implementation, device, blu
     """named_parameters(prefix) puts the prefix and a dot in front of every name."""
     subject = implementation.build(blueprint, device)
     assert subject.named(subject.module.named_parameters(prefix=prefix)) == subject.model.named_parameters(prefix)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -74,6 +78,7 @@ def test_remove_duplicate_false_yields_every_name_of_every_parameter(implementat
     subject = implementation.build(blueprint, device)
     observed = subject.named(subject.module.named_parameters(remove_duplicate=False))
     assert observed == subject.model.named_parameters(remove_duplicate=False)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -88,6 +93,7 @@ def test_named_buffers_yields_own_buffers_then_those_of_each_child(implementatio
     subject = implementation.build(blueprint, device)
     assert subject.named(subject.module.named_buffers()) == subject.model.named_buffers()
     assert subject.paths(subject.module.buffers()) == [path for _, path in subject.model.named_buffers()]
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -102,6 +108,7 @@ def test_prefix_and_recurse_apply_to_buffers_as_to_parameters(implementation, de
     observed = subject.named(subject.module.named_buffers(prefix=prefix, recurse=False))
     assert observed == subject.model.named_buffers(prefix, recurse=False)
     assert subject.named(subject.module.named_buffers(prefix=prefix)) == subject.model.named_buffers(prefix)
+    assert subject.portrait() == subject.expected_portrait()
 
 
 @clause(
@@ -117,3 +124,4 @@ def test_remove_duplicate_false_yields_every_name_of_every_buffer(implementation
     subject = implementation.build(blueprint, device)
     observed = subject.named(subject.module.named_buffers(remove_duplicate=False))
     assert observed == subject.model.named_buffers(remove_duplicate=False)
+    assert subject.portrait() == subject.expected_portrait()
