@@ -106,8 +106,8 @@ class Tree:
         handles: variables of the handles of its hooks, by hook name.
         table, function: the script's table of "which object is which", and its function that looks it up.
         log: the script's list of what the hooks wrote.
-        reached: variables of what a factory's module, or a wrapper, holds: all are needed where it is asked which is
-            which.
+        reached: variables of what a factory's module, or a wrapper, holds, and of all objects where the tree's portrait is
+            shown: all are needed where it is asked which is which.
         wrapped: whether the objects are those that a wrapper holds.
     """
 
