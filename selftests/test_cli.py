@@ -125,7 +125,7 @@ def test_report_writes_a_page_and_a_badge(call, tmp_path):
 def test_report_refuses_what_it_cannot_show(call, tmp_path):
     file, part = written(tmp_path / "a", make(OUTCOMES)), written(tmp_path / "b", make({CLAUSE: "failed"}))
     for arguments, sentence in (
-        ((file, "--html", "absent/out.html"), "absent/out.html cannot be written: No such file or directory"),
+        ((file, "--html", "absent/out.html"), "absent/out.html cannot be written: the folder"),
         ((file, file, "--badge", "out.json"), "a badge speaks of one report, give one"),
         ((file, part, "--html", "out.html"), "it lacks 2 clauses"),
         ((tmp_path / "absent",), "there is no such file"),
