@@ -27,6 +27,10 @@ NOT_SHOWN = {
 }
 
 
+#: Faults that draw: their script need not compare what the property did.
+RANDOM = {"dropout_ignores_evaluation_mode"}
+
+
 #: Of each clause the fault whose script is looked at.
 FIRST = {clause: fault.name for fault in reversed(faults.FAULTS) for clause in fault.catches}
 
@@ -44,7 +48,7 @@ def test_the_property_catches_the_fault(fault, clause, monkeypatch):
         verdict = judge(Case(contract.CLAUSES[clause], subject), SETTINGS)
         outcome = verdict.record.outcome
         assert outcome in ("failed", "differs"), f"{fault.name} was not caught by {clause}: {verdict.record}"
-        if FIRST[clause] != fault.name:
+        if FIRST[clause] != fault.name or fault.name in RANDOM:
             return
         patch.setattr(script, "LONGEST", 10**6)  # nothing was shrunk
         shown = script.write(contract.CLAUSES[clause], subject, "cpu", verdict.arguments)
