@@ -156,7 +156,7 @@ def test_paddle_departs_where_its_deviation_file_says_and_nowhere_else(wheel, tm
     outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
     assert outcomes["failed"] == 0 and outcomes["deviation"] == len(entries)
     asked = outcomes["passed"] + outcomes["deviation"] + outcomes["differs"]
-    assert asked > 2 * outcomes["skipped"] and outcomes["passed"] > 2 * outcomes["deviation"], outcomes
+    assert asked > 350 and outcomes["passed"] > 2 * outcomes["deviation"], outcomes
 
     removed = '["module_list/slice-assignment-as-a-list"]'
     fewer = tmp_path / "fewer.toml"
