@@ -152,15 +152,15 @@ def test_paddle_departs_where_its_deviation_file_says_and_nowhere_else(wheel, tm
     done, report = run(python, tmp_path / "empty", *paddle, "-n", "2")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
     assert report[0]["implementation"] == "paddle" and report[0]["version"] == "3.3.1"
-    entries = tomllib.loads((DEVIATIONS / "paddle.toml").read_text(encoding="utf-8"))
+    text = (DEVIATIONS / "paddle.toml").read_text(encoding="utf-8")
     outcomes = Counter(line["outcome"] for line in report if line["kind"] == "record")
-    assert outcomes["failed"] == 0 and outcomes["deviation"] == len(entries)
+    assert outcomes["failed"] == 0 and outcomes["deviation"] == len(tomllib.loads(text))
     asked = outcomes["passed"] + outcomes["deviation"] + outcomes["differs"]
     assert asked > 350 and outcomes["passed"] > 2 * outcomes["deviation"], outcomes
 
     removed = '["module_list/slice-assignment-as-a-list"]'
     fewer = tmp_path / "fewer.toml"
-    fewer.write_text("\n\n".join(entry for entry in entries if removed not in entry), encoding="utf-8")
+    fewer.write_text("\n\n".join(entry for entry in text.split("\n\n") if removed not in entry), encoding="utf-8")
     only = ("-k", "test_assigning_to_a_slice_replaces_those_modules", "--deviations", fewer)
     done, report = run(python, tmp_path / "without", *paddle, *only)
     failed = [line["clause"] for line in report if line["kind"] == "record" and line["outcome"] == "failed"]

@@ -28,7 +28,7 @@ NOT_SHOWN = {
 
 
 #: Faults that draw: their script need not compare what the property did.
-RANDOM = {"dropout_ignores_evaluation_mode"}
+RANDOM = {"dropout_ignores_evaluation_mode", "the_first_call_makes_new_parameters"}
 
 
 #: Of each clause the fault whose script is looked at.
