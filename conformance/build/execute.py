@@ -35,6 +35,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+#: Arguments that are neither data nor one object that stands already.
+MADE = frozenset({Step, Listed, Titled})
+
+
 class Subject:
     """A built tree, and which of its objects is which.
 
@@ -121,34 +125,37 @@ class Subject:
 
     def _do(self, step: Step) -> Any:
         """Take one step; what it makes."""
-        arguments = [self._made(each) for each in step.arguments]
-        if step.by == IMPLEMENTATION:
-            made = getattr(self.implementation, step.call)(*arguments)
-        elif step.by == PYTHON:
-            made = FUNCTIONS[step.call](*arguments)
-        elif step.by == OBJECT:
-            made = getattr(arguments[0], step.call)(*arguments[1:])
-        elif step.call == "register":
+        by, call, given, makes, *_ = step
+        # Most arguments are data or stand in the tree that is built: this runs fifty times a tree.
+        objects = self._objects
+        arguments = [
+            (objects[each.path] if each.path in objects else self[each.path]) if type(each) is At
+            else self._made(each) if type(each) in MADE
+            else each
+            for each in given
+        ]  # fmt: skip
+        if by == PYTHON:
+            made = FUNCTIONS[call](*arguments)
+        elif by == IMPLEMENTATION:
+            made = getattr(self.implementation, call)(*arguments)
+        elif by == OBJECT:
+            made = getattr(arguments[0], call)(*arguments[1:])
+        elif call == "register":
             hook, module = arguments
             made = self.handles[hook.name] = self.register(hook, module)
         else:
             self._objects, self._paths, made = {}, {}, arguments[0]
-        if step.makes is not None:
-            self._objects[step.makes] = made
-            self._paths.setdefault(id(made), step.makes)
+        if makes is not None:
+            self._objects[makes] = made
+            self._paths.setdefault(id(made), makes)
         return made
 
     def _made(self, argument: Any) -> Any:
-        kind = type(argument)
-        if kind is At:
-            return self[argument.path]
-        if kind is Step:
+        if type(argument) is Step:
             return self._do(argument)
-        if kind is Listed:
+        if type(argument) is Listed:
             return [self[item.path] for item in argument.items]
-        if kind is Titled:
-            return OrderedDict((name, self[item.path]) for name, item in argument.pairs)
-        return argument
+        return OrderedDict((name, self[item.path]) for name, item in argument.pairs)
 
     def register(self, hook: bp.Hook, module: Any) -> Any:
         """Register a hook that writes its name into the log, and adds its number to what passes through."""

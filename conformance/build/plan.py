@@ -119,13 +119,18 @@ class _Planner:
             yield self.wrapper(node, path)
             return
         expected = self.models[path]
+        below = f"{path}." if path else ""
         for name, member in node.members:
-            yield self.member(member, model.join(path, name))
-        children = {name: At(model.join(path, name)) for name, child in expected.modules_.items() if child is not None}
+            if isinstance(member, bp.Blueprint):
+                yield self.module(member, below + name)
+            elif not isinstance(member, bp.Empty):
+                yield self.member(member, below + name)
+        children = {name: At(below + name) for name, child in expected.modules_.items() if child is not None}
         yield self.construction(node, path, children)
         for name, member in node.members:
-            made = None if isinstance(member, bp.Empty) else At(model.join(path, name))
-            yield from self.registered(path, name, member, made)
+            made = None if isinstance(member, bp.Empty) else At(below + name)
+            if (step := self.registered(path, name, member, made)) is not None:
+                yield step
         if node.kind == "Chain":
             yield Step(PYTHON, "setattr", (At(path), "steps", list(children)), owner=path)
 
@@ -144,56 +149,51 @@ class _Planner:
             call, arguments = "module_for", (node, Titled(tuple(children.items())))
         return Step(IMPLEMENTATION, call, arguments, path, "module", path)
 
-    def member(self, member: bp.Member, path: str) -> Steps:
-        """What stands under that path, before it is registered there: nothing, for a name that is only reserved."""
-        if isinstance(member, bp.Blueprint):
-            yield self.module(member, path)
-        elif isinstance(member, bp.Shared):
-            yield Step(PYTHON, "same", (At(member.path),), path)
-        elif isinstance(member, bp.Parameter):
+    def member(self, member: bp.Member, path: str) -> Step:
+        """What stands under that path and is no module of its own, before it is registered there."""
+        if isinstance(member, bp.Parameter):
             tensor = Step(IMPLEMENTATION, "make", (member, self.device))
-            yield Step(IMPLEMENTATION, "parameter", (tensor, member.differentiable), path, "parameter", path)
-        elif isinstance(member, bp.Buffer):
-            yield Step(IMPLEMENTATION, "make", (member, self.device), path, "buffer", path)
-        elif isinstance(member, bp.Attribute):
-            if isinstance(member.value, bp.Tensor):
-                yield Step(IMPLEMENTATION, "make", (member.value,), path, "tensor", path)
-            else:
-                yield Step(PYTHON, "value", (member.value,), path, "value", path)
+            return Step(IMPLEMENTATION, "parameter", (tensor, member.differentiable), path, "parameter", path)
+        if isinstance(member, bp.Buffer):
+            return Step(IMPLEMENTATION, "make", (member, self.device), path, "buffer", path)
+        if isinstance(member, bp.Shared):
+            return Step(PYTHON, "same", (At(member.path),), path)
+        assert isinstance(member, bp.Attribute)
+        if isinstance(member.value, bp.Tensor):
+            return Step(IMPLEMENTATION, "make", (member.value,), path, "tensor", path)
+        return Step(PYTHON, "value", (member.value,), path, "value", path)
 
-    def registered(self, path: str, name: str, member: bp.Member, made: At | None) -> Steps:
-        """How the module at the path gets the member."""
+    def registered(self, path: str, name: str, member: bp.Member, made: At | None) -> Step | None:
+        """How the module at the path gets the member; None where the constructor has taken it, or there is nothing to do."""
         expected, here = self.models[path], At(path)
         kind = expected.kind
-        assigned = name.isidentifier() and made is not None and self.assigns
+        by, call, arguments = IMPLEMENTATION, "place", (here, name, made, "member")
         if isinstance(member, bp.Attribute):
-            yield Step(IMPLEMENTATION, "place", (here, name, made, "attribute"), owner=path)
+            arguments = (here, name, made, "attribute")
         elif name in expected.modules_:
             if kind in ("Sequential", "ModuleList") and made is not None:
-                return  # the constructor has taken it
+                return None
+            by, call, arguments = self.assigned(here, name, made, "add_module")
             if kind == "ModuleDict" and made is not None:
-                yield Step(PYTHON, "setitem", (here, name, made), owner=path)
-            elif assigned:
-                yield Step(PYTHON, "setattr", (here, name, made), owner=path)
-            else:
-                yield Step(OBJECT, "add_module", (here, name, made), owner=path)
+                by, call = PYTHON, "setitem"
         elif name in expected.buffers_:
-            if kind in bp.LAYERS:
-                yield Step(IMPLEMENTATION, "place", (here, name, made, "member"), owner=path)
-            else:
-                sort = "transient" if name in expected.transient else "buffer"
-                yield Step(IMPLEMENTATION, "place", (here, name, made, sort), owner=path)
+            if kind not in bp.LAYERS:
+                arguments = (here, name, made, "transient" if name in expected.transient else "buffer")
         elif kind == "ParameterList":
-            yield Step(OBJECT, "append", (here, made), owner=path)
+            by, call, arguments = OBJECT, "append", (here, made)
         elif kind == "ParameterDict":
-            yield Step(PYTHON, "setitem", (here, name, made), owner=path)
-        elif kind in bp.LAYERS:
-            if made is not None:
-                yield Step(IMPLEMENTATION, "place", (here, name, made, "member"), owner=path)
-        elif assigned:
-            yield Step(PYTHON, "setattr", (here, name, made), owner=path)
-        else:
-            yield Step(OBJECT, "register_parameter", (here, name, made), owner=path)
+            by, call, arguments = PYTHON, "setitem", (here, name, made)
+        elif kind not in bp.LAYERS:
+            by, call, arguments = self.assigned(here, name, made, "register_parameter")
+        elif made is None:
+            return None
+        return Step(by, call, arguments, owner=path)
+
+    def assigned(self, here: At, name: str, made: At | None, otherwise: str) -> tuple[str, str, tuple[Any, ...]]:
+        """The call by which a module gets something under a name: an assignment where one can be written."""
+        if name.isidentifier() and made is not None and self.assigns:
+            return PYTHON, "setattr", (here, name, made)
+        return OBJECT, otherwise, (here, name, made)
 
     # --- wrappers -------------------------------------------------------------------------------------------------
 
@@ -254,9 +254,12 @@ class _Planner:
                     f"the module has an attribute {name!r} of its own, where this clause would add a member"
                 )
             elif held is None or not isinstance(member, bp.Empty):
-                yield self.member(member, here)
+                if isinstance(member, bp.Blueprint):
+                    yield self.module(member, here)
+                elif not isinstance(member, bp.Empty):
+                    yield self.member(member, here)
                 made = None if isinstance(member, bp.Empty) else At(here)
-                for step in self.registered(path, name, member, made):
+                if (step := self.registered(path, name, member, made)) is not None:
                     yield step._replace(owner=whole)
 
     def reached(self, path: str, inside: str, name: str, kind: str) -> Step:

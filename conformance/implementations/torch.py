@@ -49,7 +49,7 @@ class Torch(Implementation):
 
     def tensor(self, values: Any, dtype: str = "float32", device: str = "cpu", shape: Any = None) -> torch.Tensor:
         made = torch.tensor(values, dtype=getattr(torch, dtype), device=device)
-        return made if shape is None else made.reshape(shape)
+        return made if shape is None or made.shape == shape else made.reshape(shape)
 
     def tensor_code(self, values: str, dtype: str, device: str, shape: Any) -> str:
         place = "" if device == "cpu" else f", device={device!r}"

@@ -51,8 +51,8 @@ def size(shape: tuple[int, ...]) -> int:
 def nest(flat: Iterable[Any], shape: tuple[int, ...]) -> Any:
     """Arrange a flat sequence as nested lists of that shape (row-major); a scalar for shape ``()``."""
     flat = list(flat)
-    if not shape:
-        return flat[0]
+    if len(shape) < 2:
+        return flat if shape else flat[0]
     step = size(shape[1:])
     return [nest(flat[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
 
