@@ -99,6 +99,16 @@ def test_ids_are_those_of_the_clause_and_the_device(run):
     run(*both, select=suite).stdout.fnmatch_lines(["*[[]modes/train-reaches-every-descendant-cpu]"])
 
 
+def test_an_option_of_ones_own_with_the_name_of_one_of_the_suites_is_named(run, pytester):
+    pytester.makeconftest("def pytest_addoption(parser): parser.addoption('--device')")
+    result = run("--device", "cpu", anew=True)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: a conftest.py here defines --device, *: run it from another folder, or with *"]
+    )
+    assert not [line for line in result.errlines if "Traceback" in line]
+
+
 def test_the_environment_variable_chooses_too(run, monkeypatch):
     monkeypatch.setenv("CONFORMANCE_IMPLEMENTATION", "broken:implementation")
     run("--device", "cpu", implementation=None).stdout.fnmatch_lines(["conformance: broken *"])
@@ -155,6 +165,9 @@ def refused(run, pytester):
 
 BAD_INPUT = [
     ((), "nonsense", "unknown implementation 'nonsense': give one of a"),
+    ((), "refrence", "unknown implementation 'refrence': did you mean 'reference'?"),
+    ((), "", "--implementation is empty: name an implementation, or leave it out to check torch"),
+    (("--implementation", "torch"), "reference", "a run checks one implementation, give one of them"),
     ((), "absent.module:thing", "implementation 'absent.module:thing' cannot be imported"),
     ((), "broken:thing", "the module broken has no attribute 'thing'"),
     ((), "broken:number", "is a int: expected an instance of conformance.adapter.Implementation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -62,8 +63,10 @@ def find(name: str) -> Lens:
     if not separator and ("." in module_name.strip(".") or _importable(module_name)):
         attribute = "implementation"
     if not module_name or not attribute or module_name.startswith("."):
+        near = difflib.get_close_matches(name, names, 1)
+        hint = f"did you mean {near[0]!r}? There are" if near else "give one of"
         raise AdapterError(
-            f"unknown implementation {name!r}: give one of {', '.join(sorted(names))}, or package.module:attribute"
+            f"unknown implementation {name!r}: {hint} {', '.join(sorted(names))}, or package.module:attribute"
         )
     try:
         module = importlib.import_module(module_name)

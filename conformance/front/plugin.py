@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -43,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("conformance", "conformance of a module system")
     group.addoption(
         "--implementation",
+        action="append",
         metavar="NAME",
         help=f"what to check: {', '.join(known())}, or package.module:attribute (default: torch, or the environment "
         "variable CONFORMANCE_IMPLEMENTATION)",
@@ -70,6 +73,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--deviations", metavar="FILE", help="your own file of known deviations, instead of the adapter's")
     group.addoption("--report", metavar="FILE", help="write the outcome of every clause to FILE, as JSON lines")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> Iterator[None]:
+    """A conftest.py with an option that has the name of one of the suite's cannot be loaded beside it."""
+    try:
+        return (yield)
+    except (ValueError, argparse.ArgumentError) as error:
+        ours = [name for option in parser.getgroup("conformance").options for name in option.names()]
+        taken = next((name for name in ours if re.search(rf"{name}\b|'{name[2:]}'", str(error))), None)
+        if taken is None:
+            raise
+        raise pytest.UsageError(
+            f"a conftest.py here defines {taken}, which is an option of the suite too: run it from another folder, or "
+            "with --noconftest"
+        ) from None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -106,8 +125,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def _name(config: pytest.Config) -> str:
-    """The implementation asked for, as it was asked for."""
-    return config.getoption("--implementation") or os.environ.get("CONFORMANCE_IMPLEMENTATION") or "torch"
+    """The implementation asked for, as it was asked for.
+
+    Raises:
+        AdapterError: several were asked for, or one whose name is empty, as where a variable was never set.
+    """
+    given = config.getoption("--implementation") or []
+    if len(set(given)) > 1:
+        names = " and ".join(f"--implementation={name}" for name in dict.fromkeys(given))
+        raise AdapterError(f"{names}: a run checks one implementation, give one of them")
+    variable = os.environ.get("CONFORMANCE_IMPLEMENTATION")
+    where, name = ("--implementation", given[0]) if given else ("CONFORMANCE_IMPLEMENTATION", variable)
+    if name is not None and not name.strip():
+        raise AdapterError(f"{where} is empty: name an implementation, or leave it out to check torch")
+    return name or "torch"
 
 
 def _seed(config: pytest.Config) -> str:
