@@ -6,6 +6,7 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
+import warnings
 
 from packaging.version import InvalidVersion, Version
 
@@ -69,7 +70,10 @@ def find(name: str) -> Lens:
             f"unknown implementation {name!r}: {hint} {', '.join(sorted(names))}, or package.module:attribute"
         )
     try:
-        module = importlib.import_module(module_name)
+        with warnings.catch_warnings():
+            # PyTorch says so on import, and nothing here asks for NumPy.
+            warnings.filterwarnings("ignore", "Failed to initialize NumPy")
+            module = importlib.import_module(module_name)
     except ImportError as error:
         hint = f"install {error.name}, or run from where it can be imported" if error.name else "see the error"
         raise AdapterError(f"implementation {name!r} cannot be imported ({error}): {hint}") from error
