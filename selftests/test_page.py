@@ -76,7 +76,7 @@ def test_a_device_that_was_never_asked_has_no_column_but_is_named():
     both = replace(report, header=replace(HEADER, devices=("cpu", "cuda")), records=(*report.records, *more))
     shown, empty = columns([("both", both)])
     assert [c.device for c in shown] == ["cpu"] and [c.device for c in empty] == ["cuda"]
-    assert "torch 2.13.0 on cuda: nothing was asked, so it has no column." in " ".join(page([("both", both)]).split())
+    assert "Nothing was asked on cuda. " in " ".join(page([("both", both)]).split())
     assert len(columns([("none", replace(both, records=more))])[0]) == 2
 
 
@@ -146,12 +146,13 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def show(browser, tmp_path):
-    """Show reports in the browser; in the end its console must be empty."""
+    """Show reports in the browser, all clauses unless the address says otherwise; in the end its console must be empty."""
 
-    def show(reports=MATRIX, order=("modes/train-sets-all", "modes/eval-sets-all")):
+    def show(reports=MATRIX, order=("modes/train-sets-all", "modes/eval-sets-all"), address="#all"):
         path = tmp_path / "page.html"
         path.write_text(page(reports, order), encoding="utf-8")
-        browser.get(path.as_uri())
+        browser.get("about:blank")  # another address of the same page would not load it anew
+        browser.get(path.as_uri() + address)
         return browser
 
     yield show
@@ -190,7 +191,7 @@ def test_the_matrix_shows_every_outcome_and_counts_them_on_top(show):
     assert rows == [["F", "•", "•"], ["•", "•", "≠"], ["–", "D", "–"], ["?", "?", "?"]]
     labels = [cell.get_attribute("aria-label") for cell in css(browser, ".clause td:not(.promise)")]
     assert labels[:3] == ["failed", "passed", "passed"] and labels[-1] == "untested"
-    assert "All 4 clauses" in css(browser, "#summary .bars")[0].text
+    assert "4 clauses" in css(browser, "#summary .bars")[0].text
     counts = [[cell.text for cell in css(row, "td:not(.promise)")] for row in css(browser, "#summary tr")]
     names = [row.text for row in css(browser, "#summary th")]
     assert dict(zip([name.split()[-1] for name in names[1:]], counts[1:])) == {
@@ -215,7 +216,7 @@ def test_filters_narrow_what_is_shown_and_reset_brings_it_back(show):
     ]
 
     def after(*selectors, words=""):
-        css(browser, "form [type=reset]")[0].click()
+        css(browser, "#choices [type=reset]")[0].click()
         assert browser.execute_async_script("setTimeout(arguments[0])") is None and visible(browser) == everything
         for selector in selectors:
             css(browser, selector)[0].click()
@@ -240,6 +241,67 @@ def test_filters_narrow_what_is_shown_and_reset_brings_it_back(show):
     css(browser, "#nothing button")[0].click()
     browser.execute_async_script("setTimeout(arguments[0])")
     assert visible(browser) == everything
+
+
+def counts(browser, outcome):
+    return [cell.text for cell in css(browser, f"#summary [data-outcome='{outcome}'] td:not(.promise)")]
+
+
+def test_it_opens_on_what_differs_and_says_so(show):
+    browser = show(address="")
+    assert visible(browser) == ["modes/train-sets-all", "modes/eval-sets-all", "naming/names-are-paths"]
+    assert css(browser, "#lead")[0].text == "3 of 4 rows differ between the columns, 1 failed.\nShow all 4"
+    assert [e.text for e in css(browser, ".area button")] == ["modes2", "naming1 of 2"]
+    css(browser, "#other")[0].click()
+    browser.execute_async_script("setTimeout(arguments[0])")
+    assert len(visible(browser)) == 4 and css(browser, "#other")[0].text == "Show what differs"
+    css(browser, "#other")[0].click()
+    browser.execute_async_script("setTimeout(arguments[0], 20)")
+    assert len(visible(browser)) == 3
+    # With nothing to compare, on what failed; and if nothing failed, on everything.
+    browser = show([MATRIX[1]], address="")
+    assert visible(browser) == ["modes/train-sets-all"]
+    assert css(browser, "#lead")[0].text == "1 of 4 rows failed.\nShow all 4"
+    browser = show([("good", make(dict.fromkeys(OLD, "passed")))], address="")
+    assert len(visible(browser)) == 4 and css(browser, "#lead")[0].text == "Nothing failed."
+
+
+def test_totals_follow_what_is_shown(show):
+    browser = show()
+    assert counts(browser, "asked") == ["2", "3", "2"] and counts(browser, "p") == ["1", "2", "1"]
+    css(browser, "#words")[0].send_keys("names")
+    assert counts(browser, "asked") == ["0", "1", "0"] and counts(browser, "p") == ["0", "0", "0"]
+    assert counts(browser, "d") == ["0", "1", "0"] and counts(browser, "u") == ["1", "1", "1"]
+    assert css(browser, "#summary .bars th")[0].text == "2 of 4 clauses"
+    bars = "return [...document.querySelectorAll('.bars td:nth-child(3) rect')].map((each) => Number(each.getAttribute('width')))"
+    assert sum(browser.execute_script(bars)) == 2
+
+
+def test_an_address_leads_to_what_is_shown_and_to_the_open_cell(show):
+    browser = show()
+    css(browser, "#words")[0].send_keys("promise")
+    css(browser, "label:has([value=f])")[0].click()
+    css(browser, ".clause td")[1].click()
+    address = browser.execute_script("return location.hash")
+    assert address == "#words=promise&outcome=f&cell=modes%2Ftrain-sets-all%402"
+    for browser in (show(address=address), show(address="#all")):
+        if len(visible(browser)) == 4:  # the same page goes there when its address changes
+            browser.execute_script(f"location.hash = '{address}'")
+            browser.execute_async_script("setTimeout(arguments[0], 50)")
+        assert visible(browser) == ["modes/train-sets-all"]
+        assert "passed: torch 2.10.0" in css(browser, "#detail")[0].text
+    # One that means nothing here shows everything.
+    assert len(visible(show(address="#area=none&cell=none@7&outcome=&words="))) == 4
+
+
+def test_a_promise_is_never_cut(show):
+    long = {id: About(said.severity, "A long promise. " * 20, said.docs) for id, said in MATRIX[0][1].about.items()}
+    reports = [(name, replace(report, about=long)) for name, report in MATRIX]
+    browser = show(reports)
+    assert css(browser, "#legend")[0].is_displayed()
+    cells = css(browser, ".clause > .promise")
+    sizes = "const e = arguments[0]; return [e.scrollWidth - e.clientWidth, e.scrollHeight - e.clientHeight]"
+    assert [browser.execute_script(sizes, cell) for cell in cells] == [[0, 0]] * len(cells)
 
 
 def test_a_click_opens_a_cell_with_all_that_is_known(show):
@@ -269,10 +331,11 @@ def test_everything_works_by_keyboard(show):
     press(browser, "/")
     assert focused(browser) == ["words", 0]
     assert len(css(browser, "#matrix [tabindex='0']")) == 1
-    for _ in range(40):  # the matrix is one stop among the fields
-        press(browser, Keys.TAB)
-        if focused(browser)[0] == "modes":
-            break
+    for key in (Keys.ENTER, Keys.DOWN):
+        press(browser, key)
+        assert focused(browser) == ["modes", 0]
+        press(browser, "/")
+    press(browser, Keys.TAB)
     assert focused(browser) == ["modes", 0]
     press(browser, Keys.DOWN)
     assert focused(browser) == ["modes/train-sets-all", 1]

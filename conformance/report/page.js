@@ -22,8 +22,11 @@ rows.forEach((row) => {
 });
 const name = (column) => [column.implementation, column.version, column.extra].filter(Boolean).join(" ");
 
-// --- filter
+// --- filter: what is shown follows from the fields, the totals from what is shown
 
+const choices = at("choices"), counted = rows.filter((row) => row.severity !== "smoke").length;
+const boxes = (name) => [...choices.querySelectorAll(`[name=${name}]`)];
+const chosen = (name) => boxes(name).filter((box) => box.checked).map((box) => box.value);
 let visible = [];  // the rows of areas and clauses that can be reached, from top to bottom
 
 function collect() {
@@ -36,32 +39,129 @@ function collect() {
 }
 
 function filter() {
-  const chosen = (name) => new Set([...form.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value));
   const outcomes = chosen("outcome"), severities = chosen("severity"), area = at("area").value;
   const words = at("words").value.toLowerCase().split(/\s+/).filter(Boolean), differing = at("differing")?.checked;
-  const left = new Set();
-  let count = 0;
+  const left = new Map(areas.map((each) => [each.dataset.area, []]));
   for (const row of rows) {
-    const shown = (!area || row.area === area) && (!severities.size || severities.has(row.severity))
-      && (!outcomes.size || [...row.outcomes].some((letter) => outcomes.has(letter)))
+    const shown = (!area || row.area === area) && (!severities.length || severities.includes(row.severity))
+      && (!outcomes.length || outcomes.some((letter) => row.outcomes.includes(letter)))
       && (!differing || row.differs) && words.every((word) => row.words.includes(word));
     row.element.hidden = !shown;
-    if (shown) { count += 1; left.add(row.area); }
+    if (shown) left.get(row.area).push(row);
   }
-  for (const each of areas) each.hidden = !left.has(each.dataset.area);
-  at("shown").textContent = count === rows.length ? `${count} clauses` : `${count} of ${rows.length} clauses`;
-  at("nothing").hidden = count > 0;
+  const shown = [...left.values()].flat();
+  for (const each of areas) count(each, left.get(each.dataset.area));
+  total(shown.filter((row) => row.severity !== "smoke"));
+  at("nothing").hidden = shown.length > 0;
   collect();
   if (!active || !active.isConnected || !visible.includes(active.closest("tr"))) activate(stop(0, 0));
 }
 
-form.addEventListener("input", filter);
-at("area").addEventListener("change", filter);
+// How many of an area's rows are shown, and of these what is not as documented in each column.
+function count(area, left) {
+  const all = area.rows.length - 1, heads = area.rows[0].cells;
+  area.hidden = !left.length;
+  heads[0].querySelector("small").textContent = left.length === all ? all : `${left.length} of ${all}`;
+  data.columns.forEach((_, j) => {
+    const letters = left.map((row) => row.outcomes[j]);
+    const found = ["f", "d", "x"].map((letter) => [letter, letters.filter((each) => each === letter).length]).filter(([, n]) => n);
+    heads[j + 1].replaceChildren(...found.map(([letter, n]) => make("b", n + data.looks[letter][1], { className: letter })),
+      found.length ? "" : data.looks[letters.includes("p") ? "p" : "s"][1]);
+  });
+}
+
+function total(shown) {
+  const said = shown.length === counted ? `${counted} clauses` : `${shown.length} of ${counted} clauses`;
+  at("shown").textContent = said;
+  const [bars, ...sums] = at("summary").rows, few = body.classList.contains("few");
+  bars.cells[0].textContent = said;
+  data.columns.forEach((_, j) => {
+    const letters = shown.map((row) => row.outcomes[j]);
+    for (const row of sums) {
+      const wanted = row.dataset.outcome === "asked" ? data.asked : row.dataset.outcome;
+      const n = letters.filter((letter) => wanted.includes(letter)).length;
+      row.cells[j + 1].textContent = n;
+      row.cells[j + 1].classList.toggle("zero", n === 0 && row.dataset.outcome !== "asked");
+    }
+    const bar = bars.cells[j + 1].querySelector("svg"), all = Math.max(1, letters.length);
+    bar.setAttribute("viewBox", few ? `0 0 ${all} 1` : `0 0 1 ${all}`);
+    let done = 0;
+    bar.replaceChildren(...Object.keys(data.looks).map((letter) => {
+      const n = letters.filter((each) => each === letter).length, part = document.createElementNS(bar.namespaceURI, "rect");
+      const box = few ? { x: done, width: n, height: 1 } : { y: all - done - n, width: 1, height: n };
+      for (const [key, value] of Object.entries({ class: letter, ...box })) part.setAttribute(key, value);
+      done += n;
+      return part;
+    }));
+  });
+}
+
+const changed = () => { filter(); remember(); };
+for (const fields of [form, choices]) fields.addEventListener("input", changed);
+at("area").addEventListener("change", changed);
 form.addEventListener("submit", (event) => event.preventDefault());
-form.addEventListener("reset", () => setTimeout(filter));
+form.addEventListener("reset", () => setTimeout(changed));
 at("more").addEventListener("click", () => {
   at("more").setAttribute("aria-expanded", body.classList.toggle("choosing"));
 });
+at("words").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" && event.key !== "ArrowDown" || !active) return;
+  event.preventDefault();
+  active.focus();
+});
+
+// --- what it opens on: what a reader came for, with a line that says so
+
+const failed = rows.filter((row) => row.outcomes.includes("f")).length, differ = rows.filter((row) => row.differs).length;
+const several = data.columns.length > 1;
+const lead = several && differ ? `${differ} of ${rows.length} rows differ between the columns, ${failed || "none"} failed.`
+  : `${failed ? `${failed} of ${rows.length} rows` : "Nothing"} failed${several ? ", and the columns are alike" : ""}.`;
+const news = several && differ ? "differing" : failed ? "failed" : "";
+at("lead").firstElementChild.textContent = lead;
+const isNews = () => news && at("words").value + at("area").value + chosen("severity") === ""
+  && chosen("outcome").join() === (news === "failed" ? "f" : "") && Boolean(at("differing")?.checked) === (news === "differing");
+
+function showNews() {
+  if (news === "differing") at("differing").checked = true;
+  for (const box of boxes("outcome")) if (news === "failed" && box.value === "f") box.checked = true;
+}
+at("other").addEventListener("click", () => {
+  const showAll = isNews();
+  form.reset();
+  if (!showAll) setTimeout(() => { showNews(); changed(); });
+});
+
+// --- the address holds what is shown and which cell is open, so that it can be shared
+
+function remember() {
+  const said = new URLSearchParams(), put = (key, value) => { if (value) said.set(key, value); };
+  put("words", at("words").value);
+  put("area", at("area").value);
+  put("outcome", chosen("outcome").join(""));
+  put("severity", chosen("severity").join());
+  put("differing", at("differing")?.checked ? "yes" : "");
+  if (!String(said)) said.set("all", "");
+  if (selected) put("cell", `${rows[selected.parentElement.dataset.row].id}@${selected.cellIndex}`);
+  history.replaceState(null, "", `#${said}`);
+  at("other").hidden = !news;
+  at("other").textContent = isNews() ? `Show all ${rows.length}` : news === "differing" ? "Show what differs" : "Show what failed";
+}
+
+function recall() {
+  const said = new URLSearchParams(location.hash.slice(1)), list = (key) => said.get(key) ?? "";
+  at("words").value = list("words");
+  at("area").value = list("area");
+  if (at("area").selectedIndex < 0) at("area").selectedIndex = 0;
+  for (const box of boxes("outcome")) box.checked = list("outcome").includes(box.value);
+  for (const box of boxes("severity")) box.checked = list("severity").split(",").includes(box.value);
+  if (at("differing")) at("differing").checked = said.has("differing");
+  if (!location.hash.slice(1)) showNews();
+  filter();
+  const [id, j] = list("cell").split("@"), row = rows.find((each) => each.id === id);
+  const cell = row?.element.cells[j];
+  if (cell?.matches(".clause > td:not(.promise)")) { activate(cell); open(cell); } else remember();
+}
+addEventListener("hashchange", recall);
 
 function fold(area, folded) {
   area.classList.toggle("folded", folded);
@@ -71,7 +171,7 @@ at("fold").addEventListener("click", () => {
   const folded = at("fold").getAttribute("aria-pressed") !== "true";
   at("fold").setAttribute("aria-pressed", folded);
   areas.forEach((area) => fold(area, folded));
-  filter();
+  collect();
 });
 
 // --- moving: one cell, or one area's button, can be reached with Tab; arrows go on from there
@@ -209,6 +309,7 @@ function open(cell) {
   body.classList.add("open");
   panel.scrollTop = 0;
   cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+  remember();
 }
 function close() {
   body.classList.remove("open");
@@ -217,6 +318,7 @@ function close() {
   selected?.removeAttribute("aria-selected");
   selected?.focus();
   selected = null;
+  remember();
 }
 
 at("help").addEventListener("click", () => {
@@ -226,4 +328,4 @@ at("help").addEventListener("click", () => {
   at("legend").scrollIntoView({ block: "nearest" });
 });
 
-filter();
+recall();

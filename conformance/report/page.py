@@ -110,7 +110,7 @@ def page(reports: Sequence[tuple[str, Report]], order: Sequence[str] = ()) -> st
         columns=shown,
         heads=heads,
         few=len(shown) <= FEW,
-        empty=empty,
+        unasked=_unasked(shown, empty),
         areas=areas,
         about=about,
         looks={outcome: look for outcome, look in LOOKS.items() if _seen(outcome, shown, clauses)},
@@ -125,6 +125,15 @@ def page(reports: Sequence[tuple[str, Report]], order: Sequence[str] = ()) -> st
         style_hash=_hash(style),
         script_hash=_hash(script),
     )
+
+
+def _unasked(shown: Sequence[Column], empty: Sequence[Column]) -> dict[str, list[str]]:
+    """Of which reports nothing was asked, by device; none are named where there is no column for the device at all."""
+    asked = {column.device for column in shown}
+    named: dict[str, list[str]] = {}
+    for column in empty:
+        named.setdefault(column.device, []).extend([column.report.name] if column.device in asked else [])
+    return named
 
 
 def _seen(outcome: str, shown: Sequence[Column], clauses: Sequence[str]) -> bool:
@@ -158,6 +167,7 @@ def _data(rows: Sequence[str], about: dict[str, About], shown: Sequence[Column],
                 cells[f"{i} {j}"] = [texts.setdefault(text, len(texts)) for text in found]
     return {
         "looks": {letter: [outcome, glyph] for outcome, (letter, glyph, _) in LOOKS.items()},
+        "asked": "".join(LOOKS[outcome][0] for outcome in ASKED),
         "columns": [{**head, **asdict(column.report.header), "device": column.device, "file": column.name}
                     for column, head in zip(shown, heads)],
         "rows": [[c, *about[c], "".join(LOOKS[column.outcome(c)][0] for column in shown)] for c in rows],
