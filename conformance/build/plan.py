@@ -121,10 +121,8 @@ class _Planner:
         expected = self.models[path]
         below = f"{path}." if path else ""
         for name, member in node.members:
-            if isinstance(member, bp.Blueprint):
-                yield self.module(member, below + name)
-            elif not isinstance(member, bp.Empty):
-                yield self.member(member, below + name)
+            if (steps := self.member(member, below + name)) is not None:
+                yield steps
         children = {name: At(below + name) for name, child in expected.modules_.items() if child is not None}
         yield self.construction(node, path, children)
         for name, member in node.members:
@@ -149,8 +147,12 @@ class _Planner:
             call, arguments = "module_for", (node, Titled(tuple(children.items())))
         return Step(IMPLEMENTATION, call, arguments, path, "module", path)
 
-    def member(self, member: bp.Member, path: str) -> Step:
-        """What stands under that path and is no module of its own, before it is registered there."""
+    def member(self, member: bp.Member, path: str) -> Step | Steps | None:
+        """What stands under that path, before it is registered there: nothing, for a name that is only reserved."""
+        if isinstance(member, bp.Blueprint):
+            return self.module(member, path)
+        if isinstance(member, bp.Empty):
+            return None
         if isinstance(member, bp.Parameter):
             tensor = Step(IMPLEMENTATION, "make", (member, self.device))
             return Step(IMPLEMENTATION, "parameter", (tensor, member.differentiable), path, "parameter", path)
@@ -254,10 +256,8 @@ class _Planner:
                     f"the module has an attribute {name!r} of its own, where this clause would add a member"
                 )
             elif held is None or not isinstance(member, bp.Empty):
-                if isinstance(member, bp.Blueprint):
-                    yield self.module(member, here)
-                elif not isinstance(member, bp.Empty):
-                    yield self.member(member, here)
+                if (steps := self.member(member, here)) is not None:
+                    yield steps
                 made = None if isinstance(member, bp.Empty) else At(here)
                 if (step := self.registered(path, name, member, made)) is not None:
                     yield step._replace(owner=whole)
